@@ -1,0 +1,77 @@
+"""What the scanner finds: a bundle that costs less than it surely pays, with everything an operator asks about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dutchbook.core.claim import Claim, MarketId
+from dutchbook.core.link import Link
+from dutchbook.core.money import Cash, Price, Rate, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Claims bought in equal numbers that pay at least `guaranteed` (millionths) in every core state of the link."""
+
+    id: str
+    link: Link
+    claims: tuple[Claim, ...]
+    guaranteed: Price
+
+
+@dataclass(frozen=True, slots=True)
+class LegQuote:
+    """One leg of an opportunity. `cash` and `fee` are expected (depth-walked); `worst` is all at the limit, fee included."""
+
+    claim: Claim
+    limit: Price
+    cash: Cash
+    fee: Cash
+    worst: Cash
+    age_ns: int
+    pool: str
+    taker_delay_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateOutcome:
+    """What the bundle brings in one state after its expected cost, millionths of a dollar."""
+
+    state: str
+    core: bool
+    profit: Cash
+
+
+@dataclass(frozen=True, slots=True)
+class Opportunity:
+    """A sized bundle (M14). Edges are dollars per bundle over 1e-12; ROI and yield are over cost, 1e-12."""
+
+    bundle: Bundle
+    size: Size
+    legs: tuple[LegQuote, ...]
+    gross_edge: Rate
+    net_edge: Rate
+    cost: Cash
+    profit: Cash
+    roi: Rate
+    days_to_cash: int
+    annual_yield: Rate
+    divergence: Rate
+    outcomes: tuple[StateOutcome, ...]
+
+    @property
+    def worst_cost(self) -> Cash:
+        """The most this can cost if every leg fills at its limit, fees included."""
+        return Cash(sum(leg.worst for leg in self.legs))
+
+    @property
+    def markets(self) -> tuple[MarketId, ...]:
+        return tuple(leg.claim.market for leg in self.legs)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why something was not traded: a stable code and a text with numbers."""
+
+    code: str
+    text: str
