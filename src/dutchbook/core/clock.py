@@ -1,10 +1,11 @@
 """Time is given, never read: wall and monotonic nanoseconds, and the entropy that identities need.
 
-The live clock is `SystemClock`, made once by the command line; replay, paper tests and the fault simulation give others.
+The live clock is `SystemClock`, made once by the command line; replay and the fault simulation give others.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from typing import Protocol
@@ -17,11 +18,13 @@ DAY = 24 * HOUR
 
 
 class Clock(Protocol):
-    """Nanoseconds since the epoch (`wall`) and since an arbitrary origin (`monotonic`)."""
+    """Nanoseconds since the epoch (`wall`) and since an arbitrary origin (`monotonic`); `sleep` waits on this clock."""
 
     def wall(self) -> int: ...
 
     def monotonic(self) -> int: ...
+
+    async def sleep(self, duration_ns: int) -> None: ...
 
 
 class Entropy(Protocol):
@@ -38,6 +41,9 @@ class SystemClock:
 
     def monotonic(self) -> int:
         return time.monotonic_ns()
+
+    async def sleep(self, duration_ns: int) -> None:
+        await asyncio.sleep(duration_ns / SECOND)
 
 
 class SystemEntropy:

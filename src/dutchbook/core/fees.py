@@ -12,7 +12,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import Final
 
-from dutchbook.core.money import MICRO, Cash, Price, Rate, Rounding, Size, divide, notional, parse_rate
+from dutchbook.core.money import MICRO, Cash, Price, Rate, Rounding, Size, divide, parse_rate
 
 
 class Liquidity(Enum):
@@ -55,7 +55,8 @@ class FeeSchedule:
         if not numerator:
             return Cash(0)
         quantum = self.trade_quantum
-        return Cash(divide(numerator, 10 ** (12 + 12 * self.exponent) * quantum, Rounding.CEIL) * quantum)
+        # ceiling division; this is the hottest line of sizing
+        return Cash(-(-numerator // (10 ** (12 + 12 * self.exponent) * quantum)) * quantum)
 
 
 class FeeMeter:
@@ -76,14 +77,20 @@ class FeeMeter:
         """Rounding overpayment not yet paid back, millionths of a dollar."""
         return Cash(self._overpaid)
 
+    def fork(self) -> FeeMeter:
+        """A second meter at the same point of the order: prices a possible next fill without charging this one."""
+        other = FeeMeter(self.schedule)
+        other._overpaid = self._overpaid
+        return other
+
     def charge(self, price: Price, size: Size, *, buying: bool, liquidity: Liquidity = Liquidity.TAKER) -> Cash:
         """The net fee of the next fill of this order; `price` is the claim's own price."""
         trade = self.schedule.trade_fee(price, size, liquidity)
         quantum = self.schedule.balance_quantum
         if not quantum:
             return trade
-        cash = notional(price, size, Rounding.CEIL if buying else Rounding.FLOOR)
-        change = (-cash if buying else cash) - trade
+        # floor division of the signed cash: a purchase rounds up, a sale down
+        change = (-price * size if buying else price * size) // MICRO - trade
         rounding = change % quantum
         gross = trade + rounding
         self._overpaid += rounding

@@ -97,8 +97,15 @@ ORDER_TABLE: Final[dict[OrderState, dict[OrderEvent, OrderState]]] = {
         _E.VOID: _S.VOIDED,
     },
     # late copies of an answer, and fills reported after the end, change nothing but the fill count
-    _S.DONE: {_E.FILL: _S.DONE, _E.FINISH: _S.DONE, _E.REST: _S.DONE, _E.DELAY: _S.DONE, _E.LOSE: _S.DONE},
-    _S.REJECTED: {_E.REJECT: _S.REJECTED, _E.LOSE: _S.REJECTED, _E.FILL: _S.UNKNOWN},
+    _S.DONE: {
+        _E.FILL: _S.DONE,
+        _E.FINISH: _S.DONE,
+        _E.REST: _S.DONE,
+        _E.DELAY: _S.DONE,
+        _E.REJECT: _S.DONE,
+        _E.LOSE: _S.DONE,
+    },
+    _S.REJECTED: {_E.REJECT: _S.REJECTED, _E.FINISH: _S.REJECTED, _E.LOSE: _S.REJECTED, _E.FILL: _S.UNKNOWN},
     _S.NOT_SENT: {},
     _S.VOIDED: {_E.VOID: _S.VOIDED, _E.FILL: _S.UNKNOWN, _E.FINISH: _S.UNKNOWN, _E.REST: _S.RESTING},
     _S.DRY_RUN: {},
@@ -155,7 +162,8 @@ class Fill:
     """What a venue reported: size, cash and fee, never a multiplied average. All millionths.
 
     `cash` is positive and excludes the fee; for a BUY it is paid, for a SELL received. `final` is False while the venue may
-    still reverse it. `fee_exact` is False when the venue did not state the fee and it was computed from the schedule.
+    still reverse it, `sellable` False until what was bought can be sold. `fee_exact` is False when the venue did not
+    state the fee and it was computed from the schedule.
     """
 
     id: str
@@ -169,6 +177,7 @@ class Fill:
     liquidity: Liquidity
     at_ns: int
     final: bool = True
+    sellable: bool = True
     fee_exact: bool = True
 
 

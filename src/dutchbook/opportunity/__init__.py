@@ -1,1 +1,1 @@
-"""Books and links in, opportunities out. Pure: no I/O, no clock reads, no async, no logging."""
+"""Books and links in, opportunities out. Pure: no I/O, no clock, no logging; imports core only."""

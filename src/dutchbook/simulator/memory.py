@@ -7,13 +7,16 @@ when their sender has given up or died, as on a real network.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from dutchbook.core.clock import SECOND, Clock
 from dutchbook.core.errors import Lost, NotSent, Refused
 from dutchbook.core.transport import CLOSED, PONG, Channel, Frame, FrameKind, Request, Response
 from dutchbook.simulator.delivery import DelayLine, Delivery, Latency
 from dutchbook.simulator.exchange import Exchange
+
+Answer = TypeVar("Answer")
 
 
 class MemoryChannel:
@@ -23,7 +26,8 @@ class MemoryChannel:
         self._connection = connection
         self._delivery = delivery
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
-        self._open = True
+        self.is_open = True
+        self._cut = False
         self._drained = False
         self._up: DelayLine[bytes | None] = DelayLine(latency.outbound, self._arrive)
         self._down: DelayLine[list[Frame]] = DelayLine(latency.inbound, self._deliver)
@@ -53,17 +57,17 @@ class MemoryChannel:
 
     def hang_up(self) -> None:
         """What `close` does, without a loop turn: the client's process has ended."""
-        if self._open:
-            self._up.close()
+        if self.is_open:
             self._down.close()
-            self._delivery.detach(self._connection)
             self._deliver([CLOSED])
 
     def _require_open(self) -> None:
-        if not self._open:
+        if not self.is_open:
             raise NotSent("the channel is closed; open a new one")
 
     def _arrive(self, data: bytes | None) -> None:
+        if self._cut:
+            return  # the venue has closed its end already
         if data is None:
             self._down.push([PONG])
         else:
@@ -71,13 +75,14 @@ class MemoryChannel:
         self._delivery.flush()
 
     def _push(self, batch: list[bytes | None]) -> None:
+        self._cut = self._cut or None in batch
         self._down.push([CLOSED if data is None else Frame(FrameKind.TEXT, data) for data in batch])
 
     def _deliver(self, frames: list[Frame]) -> None:
         for frame in frames:
             self._frames.put_nowait(frame)
-            if frame.kind is FrameKind.CLOSED and self._open:
-                self._open = False
+            if frame.kind is FrameKind.CLOSED and self.is_open:
+                self.is_open = False
                 self._up.close()
                 self._delivery.detach(self._connection)
 
@@ -88,9 +93,7 @@ class MemoryTransport:
     One transport (or server) at a time per exchange: draining hands out the frames of all its connections.
     """
 
-    def __init__(
-        self, venues: Exchange | Mapping[str, Exchange], clock: Clock, latency: Latency | None = None
-    ) -> None:
+    def __init__(self, venues: Exchange | Mapping[str, Exchange], clock: Clock, latency: Latency | None = None) -> None:
         self._clock = clock
         self._latency = latency or Latency()
         by_url = dict(venues) if isinstance(venues, Mapping) else {"": venues}
@@ -99,7 +102,7 @@ class MemoryTransport:
             base: made.setdefault(id(exchange), Delivery(exchange, clock)) for base, exchange in by_url.items()
         }
         self._channels: list[MemoryChannel] = []
-        self._waiting: set[asyncio.Future[Response]] = set()
+        self._waiting: set[asyncio.Future[Any]] = set()
         self._closed = False
 
     async def send(self, request: Request) -> Response:
@@ -108,7 +111,7 @@ class MemoryTransport:
 
         def arrive() -> Response:
             response = delivery.exchange.handle(request, delivery.now())
-            delivery.flush()
+            self._flush(delivery)
             return response
 
         answer = self._round_trip(arrive)
@@ -121,28 +124,21 @@ class MemoryTransport:
     async def open(self, url: str, headers: Mapping[str, str]) -> Channel:
         """A channel. Raises NotSent without a venue at the URL, Refused when the venue answers with an error status."""
         delivery = self._venue(url)
-        opened: list[MemoryChannel] = []
 
-        def arrive() -> Response:
+        def arrive() -> MemoryChannel | Response:
             verdict = delivery.exchange.connect(url, headers, delivery.now())
             if isinstance(verdict, Response):
                 return verdict
             channel = MemoryChannel(verdict, delivery, self._latency)
-            self._channels = [known for known in self._channels if known._open]
+            self._channels = [known for known in self._channels if known.is_open]
             self._channels.append(channel)
-            opened.append(channel)
-            delivery.flush()
-            return Response(101)
+            self._flush(delivery)
+            return channel
 
-        try:
-            response = await self._round_trip(arrive)
-        except asyncio.CancelledError:
-            for channel in opened:
-                channel.hang_up()
-            raise
-        if not opened:
-            raise Refused(f"{url}: the handshake was answered with {response.status}", code=str(response.status))
-        return opened[0]
+        answer = await self._round_trip(arrive)
+        if isinstance(answer, Response):
+            raise Refused(f"{url}: the handshake was answered with {answer.status}", code=str(answer.status))
+        return answer
 
     async def close(self) -> None:
         """Hang up every channel; answers still under way are lost."""
@@ -160,6 +156,37 @@ class MemoryTransport:
         """Deliver what the exchanges have queued: call it after touching one by hand (a world's step)."""
         for delivery in set(self._deliveries.values()):
             delivery.flush()
+
+    def _flush(self, delivery: Delivery) -> None:
+        # After close the exchange may already have another transport, whose frames are not ours to drain.
+        if not self._closed:
+            delivery.flush()
+
+    def _round_trip(self, arrive: Callable[[], Answer]) -> asyncio.Future[Answer]:
+        """Runs `arrive` at the venue after one latency and resolves after the other; giving up recalls nothing."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+
+        def answered(answer: Answer) -> None:
+            if not future.done():
+                future.set_result(answer)
+            elif isinstance(answer, MemoryChannel):
+                answer.hang_up()
+
+        def reached() -> None:
+            try:
+                answer = arrive()
+            except Exception as error:  # a fault of the simulator itself: its test must see it, not the loop
+                if future.done():
+                    raise
+                future.set_exception(error)
+                return
+            loop.call_later(self._latency.inbound() / SECOND, answered, answer)
+
+        loop.call_later(self._latency.outbound() / SECOND, reached)
+        return future
 
     def _venue(self, url: str) -> Delivery:
         if self._closed:

@@ -61,10 +61,13 @@ class _Line:
         self._down: DelayLine[list[bytes | None]] = DelayLine(latency.inbound, self._write)
         self._transport: asyncio.Transport | None = None
         self._early: list[bytes | None] = []
+        self.cut = False
+        """The exchange has closed this connection."""
         self._closing: asyncio.Task[bool] | None = None
 
     def push(self, batch: list[bytes | None]) -> None:
         """Frames from the exchange; kept until the handshake is through."""
+        self.cut = self.cut or None in batch
         if self._transport is None:
             self._early.extend(batch)
         else:
@@ -172,7 +175,7 @@ class _Shell:
         delivery.attach(connection, line.push)
 
         def arrive(data: bytes) -> None:
-            if connection in self.lines:
+            if not line.cut:
                 exchange.receive(connection, data, delivery.now())
                 delivery.flush()
 

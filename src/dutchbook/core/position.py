@@ -1,0 +1,287 @@
+"""A trade as folded from its facts: legs, orders, fills, phase. The only state that deciding needs.
+
+`TradeBook.apply` is pure bookkeeping through the two state tables; it decides nothing and does no I/O. The same fold
+serves the running engine, a restart, the ledger's projections and the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dutchbook.core.claim import Claim
+from dutchbook.core.errors import ImpossibleEvent
+from dutchbook.core.facts import (
+    AnyFact,
+    FeeTrued,
+    Filled,
+    FillReversed,
+    FillSettled,
+    LegPlan,
+    LegSettled,
+    OrderAbsent,
+    OrderMoved,
+    OrderPlan,
+    OrdersPlanned,
+    TradeOpened,
+    TradeTurned,
+)
+from dutchbook.core.money import Cash, Size
+from dutchbook.core.order import ENDED, Action, OrderEvent, OrderState, next_order_state
+from dutchbook.core.trade import WORKING, Phase, Turn, next_phase
+
+
+@dataclass(slots=True)
+class OrderRow:
+    """One order: its plan, its state, the venue's count and the fills that explain it."""
+
+    plan: OrderPlan
+    state: OrderState = OrderState.PLANNED
+    reported: Size = Size(0)
+    venue_order_id: str = ""
+    reason: str = ""
+    code: str = ""
+    absences: list[int] = field(default_factory=list)
+    fills: dict[str, Filled] = field(default_factory=dict)
+    reversed: set[str] = field(default_factory=set)
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def filled(self) -> Size:
+        """Contracts that the fills explain, reversed ones excluded."""
+        return Size(sum(f.size for f in self.fills.values()))
+
+    @property
+    def accounted(self) -> bool:
+        """Whether fills (and reversals) explain all that the venue's count says."""
+        return self.filled >= self.reported
+
+    @property
+    def cash(self) -> Cash:
+        """Cash of the fills, positive, without fees."""
+        return Cash(sum(f.cash for f in self.fills.values()))
+
+    @property
+    def fee(self) -> Cash:
+        return Cash(sum(f.fee for f in self.fills.values()))
+
+
+@dataclass(slots=True)
+class LegRow:
+    """One leg: what it holds now is what its orders bought less what they sold."""
+
+    plan: LegPlan
+    orders: list[OrderRow] = field(default_factory=list)
+    settled: LegSettled | None = None
+
+    @property
+    def claim(self) -> Claim:
+        return self.plan.claim
+
+    def _sum(self, action: Action) -> int:
+        return sum(order.filled for order in self.orders if order.plan.action is action)
+
+    @property
+    def held(self) -> Size:
+        """Contracts held; zero once the market has paid."""
+        return Size(self._sum(Action.BUY) - self._sum(Action.SELL))
+
+    @property
+    def bought(self) -> Size:
+        return Size(self._sum(Action.BUY))
+
+    @property
+    def sellable(self) -> Size:
+        """Contracts that the venue lets us sell now: bought and settled, less what was sold or is being sold."""
+        settled = sum(
+            fill.size
+            for order in self.orders
+            if order.plan.action is Action.BUY
+            for fill in order.fills.values()
+            if fill.sellable
+        )
+        offered = sum(
+            max(order.filled, 0 if order.ended else order.plan.size)
+            for order in self.orders
+            if order.plan.action is Action.SELL
+        )
+        return Size(max(0, settled - offered))
+
+    @property
+    def spent(self) -> Cash:
+        """Cash paid for purchases, without fees."""
+        return Cash(sum(order.cash for order in self.orders if order.plan.action is Action.BUY))
+
+    @property
+    def received(self) -> Cash:
+        """Cash received from sales, without fees."""
+        return Cash(sum(order.cash for order in self.orders if order.plan.action is Action.SELL))
+
+    @property
+    def fees(self) -> Cash:
+        return Cash(sum(order.fee for order in self.orders))
+
+    @property
+    def reserved(self) -> Cash:
+        """What open purchases may still cost: kept reserved while the venue's answer is not known."""
+        total = 0
+        for order in self.orders:
+            if order.plan.action is Action.BUY and not order.ended and order.plan.size:
+                left = max(0, order.plan.size - order.filled)
+                total += -(-order.plan.worst * left // order.plan.size)
+        return Cash(total)
+
+
+@dataclass(slots=True)
+class TradeBook:
+    """One trade and everything that happened to it."""
+
+    opened: TradeOpened
+    opened_ns: int
+    phase: Phase = Phase.OPENED
+    legs: list[LegRow] = field(default_factory=list)
+    reason: str = ""
+    rounds: int = 0
+    closed_ns: int = 0
+    settled_ns: int = 0
+    fees_trued: int = 0
+    rolled_back: bool = False
+
+    @staticmethod
+    def open(fact: TradeOpened, at_ns: int) -> TradeBook:
+        """A trade from its opening fact."""
+        trade = TradeBook(fact, at_ns, legs=[LegRow(plan) for plan in fact.legs])
+        trade._add_orders(fact.orders)
+        return trade
+
+    @property
+    def id(self) -> str:
+        return self.opened.trade
+
+    @property
+    def working(self) -> bool:
+        return self.phase in WORKING
+
+    def orders(self) -> Iterator[OrderRow]:
+        for leg in self.legs:
+            yield from leg.orders
+
+    def order(self, order_id: str) -> OrderRow:
+        """Raises ImpossibleEvent when the trade has no such order."""
+        for row in self.orders():
+            if row.plan.id == order_id:
+                return row
+        raise ImpossibleEvent(f"trade {self.id} has no order {order_id}")
+
+    @property
+    def fees(self) -> Cash:
+        return Cash(
+            sum(leg.fees for leg in self.legs)
+            + sum(leg.settled.fee for leg in self.legs if leg.settled)
+            + self.fees_trued
+        )
+
+    @property
+    def spent(self) -> Cash:
+        """All cash paid for contracts, without fees."""
+        return Cash(sum(leg.spent for leg in self.legs))
+
+    @property
+    def pnl(self) -> Cash:
+        """Cash in less cash out so far: real once nothing is held, the negative cost basis while something is."""
+        payouts = sum(leg.settled.payout for leg in self.legs if leg.settled)
+        return Cash(sum(leg.received for leg in self.legs) + payouts - self.spent - self.fees)
+
+    @property
+    def locked_profit(self) -> Cash:
+        """What the equal part surely brings in the core states: guaranteed payout plus sales less all costs."""
+        count = min(leg.held for leg in self.legs)
+        received = sum(leg.received for leg in self.legs)
+        return Cash(count * self.opened.guaranteed // 1_000_000 + received - self.spent - self.fees)
+
+    @property
+    def flat(self) -> bool:
+        return all(leg.held == 0 or leg.settled for leg in self.legs)
+
+    def apply(self, fact: AnyFact, at_ns: int) -> None:
+        """Take one of this trade's facts; raises ImpossibleEvent when a table does not know it."""
+        match fact:
+            case OrdersPlanned():
+                self.phase = next_phase(self.phase, fact.turn)
+                self.reason = fact.reason
+                self._add_orders(fact.orders)
+            case OrderMoved():
+                self._move(fact)
+            case OrderAbsent():
+                self.order(fact.order).absences.append(fact.as_of_ns)
+            case Filled():
+                self._fill(fact)
+            case FillSettled():
+                self._settle_fill(fact)
+            case FillReversed():
+                self._reverse(fact)
+            case TradeTurned():
+                self.phase = next_phase(self.phase, fact.turn)
+                self.reason = fact.reason or self.reason
+                if fact.turn is Turn.SETTLE:
+                    self.settled_ns = at_ns
+                elif fact.turn is Turn.REOPEN:
+                    self.closed_ns, self.rolled_back = 0, False
+                elif not self.working:
+                    self.closed_ns = at_ns
+                    self.rolled_back = self.phase is Phase.ROLLED_BACK
+            case LegSettled():
+                self.legs[fact.leg].settled = fact
+            case FeeTrued():
+                self.fees_trued += fact.amount
+            case _:
+                raise ImpossibleEvent(f"trade {self.id} cannot take a {type(fact).__name__}")
+
+    def _add_orders(self, plans: tuple[OrderPlan, ...]) -> None:
+        if plans:
+            self.rounds += 1
+        for plan in plans:
+            self.legs[plan.leg].orders.append(OrderRow(plan))
+
+    def _move(self, fact: OrderMoved) -> None:
+        row = self.order(fact.order)
+        row.state = next_order_state(row.state, fact.event)
+        row.reported = Size(max(row.reported, fact.filled))
+        row.venue_order_id = fact.venue_order_id or row.venue_order_id
+        row.reason = fact.reason or row.reason
+        row.code = fact.code or row.code
+
+    def _fill(self, fact: Filled) -> None:
+        row = self.order(fact.order)
+        if fact.fill in row.fills or fact.fill in row.reversed:
+            return
+        row.state = next_order_state(row.state, OrderEvent.FILL)
+        row.fills[fact.fill] = fact
+
+    def _settle_fill(self, fact: FillSettled) -> None:
+        row = self.order(fact.order)
+        fill = row.fills.get(fact.fill)
+        if fill is not None:
+            row.fills[fact.fill] = Filled(
+                trade=fill.trade,
+                order=fill.order,
+                fill=fill.fill,
+                size=fill.size,
+                cash=fill.cash,
+                fee=fill.fee,
+                liquidity=fill.liquidity,
+                at_ns=fill.at_ns,
+                final=fact.final,
+                sellable=True,
+                fee_exact=fill.fee_exact,
+            )
+
+    def _reverse(self, fact: FillReversed) -> None:
+        row = self.order(fact.order)
+        fill = row.fills.pop(fact.fill, None)
+        row.reversed.add(fact.fill)
+        if fill is not None:
+            row.reported = Size(max(0, row.reported - fill.size))

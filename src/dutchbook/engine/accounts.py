@@ -1,0 +1,166 @@
+"""Cash at the venues: read, kept with its age, and compared with what the ledger expects.
+
+A failed read leaves the old figure to grow stale; it is never taken for an empty account. A difference that computed fees
+explain is booked as their correction; any other difference is an alarm and a typed cash event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from dutchbook.core.account import Balances
+from dutchbook.core.clock import Clock
+from dutchbook.core.errors import DutchbookError
+from dutchbook.core.facts import Alarmed, AnyFact, CashMoved, FeeTrued
+from dutchbook.core.money import Cash, format_dollars, format_micros
+from dutchbook.core.position import TradeBook
+from dutchbook.core.venue import Trading
+from dutchbook.ledger.projection import Ledger
+
+FEE_TOLERANCE = 100
+"""The most by which one fill's computed fee may differ from the charge (millionths): five-decimal rounding per match."""
+
+
+class Recorder(Protocol):
+    def record(self, *facts: AnyFact) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Venue minus ledger for one pool, millionths of a dollar."""
+
+    venue: str
+    pool: str
+    stated: Cash
+    expected: Cash
+
+    @property
+    def amount(self) -> Cash:
+        return Cash(self.stated - self.expected)
+
+
+class Accounts:
+    """Balances of every venue that trades."""
+
+    def __init__(self, trading: Mapping[str, Trading], ledger: Ledger, clock: Clock, recorder: Recorder) -> None:
+        self.balances: dict[str, Balances] = {}
+        self.errors: dict[str, str] = {}
+        self._checked: set[str] = set()
+        self._trading = trading
+        self._ledger = ledger
+        self._clock = clock
+        self._recorder = recorder
+
+    async def open(self) -> list[Difference]:
+        """First reading. A pool that the ledger does not know yet is booked as opening cash; differences are returned.
+
+        Raises the venue's error when it cannot be read: an engine does not start on an unknown account.
+        """
+        differences: list[Difference] = []
+        for venue, trading in self._trading.items():
+            balances = await trading.balances()
+            self.balances[venue] = balances
+            for pool, cash in balances.available.items():
+                if pool not in self._ledger.cash:
+                    self._recorder.record(CashMoved(venue, pool, "opening", cash))
+                elif cash != self._ledger.cash[pool]:
+                    differences.append(Difference(venue, pool, cash, Cash(self._ledger.cash[pool])))
+        return differences
+
+    async def refresh(self, venue: str) -> bool:
+        """Read one venue's balances; False (and the reason kept) when that failed."""
+        try:
+            self.balances[venue] = await self._trading[venue].balances()
+        except DutchbookError as error:
+            self.errors[venue] = str(error)
+            return False
+        self.errors.pop(venue, None)
+        return True
+
+    def available(self) -> dict[str, Cash]:
+        """Cash per pool that a new trade may use: the lower of venue and ledger, less what open orders may still cost."""
+        free: dict[str, Cash] = {}
+        for balances in self.balances.values():
+            for pool, stated in balances.available.items():
+                expected = self._ledger.cash.get(pool, stated)
+                free[pool] = Cash(max(0, min(stated, expected) - self._ledger.reserved(pool)))
+        return free
+
+    def reserved(self) -> dict[tuple[str, str], Cash]:
+        """What the gate must not count on: open orders' worst cost, and cash that the last balance shows but the ledger
+        knows to be spent."""
+        held: dict[tuple[str, str], Cash] = {}
+        for venue, balances in self.balances.items():
+            for pool, stated in balances.available.items():
+                spent = max(0, stated - self._ledger.cash.get(pool, stated))
+                held[venue, pool] = Cash(spent + self._ledger.reserved(pool))
+        return held
+
+    def settled_with(self, venue: str) -> bool:
+        """Whether the venue has nothing of ours in flight: its balance then says exactly what happened."""
+        for trade in self._ledger.trades.values():
+            for leg in trade.legs:
+                if leg.claim.market.partition(":")[0] != venue:
+                    continue
+                for row in leg.orders:
+                    if not row.ended or not row.accounted or not all(fill.final for fill in row.fills.values()):
+                        return False
+        return True
+
+    def compare(self, venue: str) -> list[Difference]:
+        """Venue against ledger, pools that agree left out. Only meaningful when `settled_with(venue)`."""
+        balances = self.balances.get(venue)
+        if balances is None:
+            return []
+        return [
+            Difference(venue, pool, stated, Cash(self._ledger.cash.get(pool, 0)))
+            for pool, stated in balances.available.items()
+            if stated != self._ledger.cash.get(pool, 0)
+        ]
+
+    def true_up(self, venue: str) -> list[Difference]:
+        """Book what the balance reveals about computed fees; returns the differences that fees cannot explain.
+
+        Call only when `settled_with(venue)`. Fills that a balance has confirmed once explain nothing later.
+        """
+        left: list[Difference] = []
+        for difference in self.compare(venue):
+            trades, fills = self._computed_fees(difference.pool)
+            if trades and abs(difference.amount) <= FEE_TOLERANCE * len(fills):
+                self._recorder.record(FeeTrued(trades[-1].id, venue, difference.pool, -difference.amount))
+            else:
+                left.append(difference)
+        for pool in self.balances[venue].available:
+            self._checked.update(self._computed_fees(pool)[1])
+        return left
+
+    def _computed_fees(self, pool: str) -> tuple[list[TradeBook], list[str]]:
+        """Trades and fills whose fee the venue did not state and no balance has confirmed yet, oldest first."""
+        trades: list[TradeBook] = []
+        fills: list[str] = []
+        for trade in self._ledger.trades.values():
+            found = [
+                fill.fill
+                for leg in trade.legs
+                if leg.plan.pool == pool
+                for row in leg.orders
+                for fill in row.fills.values()
+                if not fill.fee_exact and fill.fill not in self._checked
+            ]
+            if found:
+                trades.append(trade)
+                fills.extend(found)
+        return trades, fills
+
+    def adopt(self, difference: Difference) -> None:
+        """Book a difference that nothing explains, loudly: the ledger follows the venue and a person is told."""
+        text = (
+            f"{difference.pool}: the venue states {format_micros(difference.stated)}, the ledger expects "
+            f"{format_micros(difference.expected)} ({format_dollars(difference.amount, 6)}); booked as unexplained cash"
+        )
+        self._recorder.record(
+            Alarmed("cash_difference", text),
+            CashMoved(difference.venue, difference.pool, "unexplained", difference.amount, text),
+        )

@@ -1,0 +1,44 @@
+"""What the composition is told: limits, policy and rhythms. Built from settings by the command line, or by the demo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from zoneinfo import ZoneInfo
+
+from dutchbook.core.clock import SECOND
+from dutchbook.core.money import Cash, Rate
+from dutchbook.feed.connection import KeepAlive
+from dutchbook.risk.limits import RiskLimits
+
+
+class Mode(Enum):
+    """What happens to an order. The pipeline is the same in all three."""
+
+    DRY_RUN = "dry-run"
+    PAPER = "paper"
+    LIVE = "live"
+
+    @property
+    def tag(self) -> str:
+        """As log lines show it: `[PAPER]`."""
+        return f"[{self.value.upper()}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """Times in nanoseconds. `sending` False (live without the second key) decides everything and sends nothing."""
+
+    mode: Mode
+    limits: RiskLimits
+    zone: ZoneInfo
+    sending: bool = True
+    hurdle: Rate = Rate(0)
+    min_profit: Cash = Cash(10_000)
+    keep_alive: KeepAlive = field(default_factory=KeepAlive)
+    send_window_ns: int = 2 * SECOND
+    balance_every_ns: int = 5 * SECOND
+    results_every_ns: int = 30 * SECOND
+    clock_every_ns: int = 60 * SECOND
+    publish_every_ns: int = SECOND
+    naked_retry_ns: int = SECOND

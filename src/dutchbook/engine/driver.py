@@ -1,0 +1,379 @@
+"""Drives one trade: does what `execution.decide` says, turns the venues' answers into facts, and asks again.
+
+Every fact is in the journal before the next step; every order's identity is in the journal before its first byte leaves.
+It decides nothing itself: restart it on a half-done trade and it goes on where the facts end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Protocol
+
+from dutchbook.core.book import Book
+from dutchbook.core.claim import MarketId, venue_of
+from dutchbook.core.clock import MILLISECOND, SECOND, Clock
+from dutchbook.core.errors import DutchbookError, InvalidOrder, NotSent
+from dutchbook.core.facts import (
+    Alarmed,
+    AnyFact,
+    Filled,
+    FillSettled,
+    OrderAbsent,
+    OrderMoved,
+    OrderPlan,
+    OrdersPlanned,
+    TradeTurned,
+)
+from dutchbook.core.fees import FeeMeter
+from dutchbook.core.market import Market
+from dutchbook.core.money import Price, Rounding, Size, notional
+from dutchbook.core.order import (
+    REPORT_EVENT,
+    Action,
+    Fill,
+    Intent,
+    OrderEvent,
+    OrderReport,
+    Prepared,
+)
+from dutchbook.core.position import OrderRow, TradeBook
+from dutchbook.core.trade import Turn
+from dutchbook.core.venue import Trading
+from dutchbook.execution.actions import Ask, AskFills, Cancel, Finish, Place, Step, Void, Wait
+from dutchbook.execution.decide import Policy, decide
+
+FILLS_GRACE_NS = 60 * MILLISECOND
+"""How long the stream may take to bring the fills of an ended order before they are asked for."""
+
+ASK_LIMIT_NS = 8 * SECOND
+"""The longest pause between two questions about one order."""
+
+PERSON_AFTER_NS = 60 * SECOND
+"""An order whose fate is unknown for so long is shown to a person; asking goes on."""
+
+
+class Services(Protocol):
+    """What the engine gives to its drivers."""
+
+    clock: Clock
+    policy: Policy
+    send_window_ns: int
+
+    @property
+    def books(self) -> Mapping[MarketId, Book]: ...
+
+    @property
+    def markets(self) -> Mapping[MarketId, Market]: ...
+
+    @property
+    def trading(self) -> Mapping[str, Trading]: ...
+
+    def record(self, *facts: AnyFact) -> None:
+        """Apply and journal facts; raises ImpossibleEvent or LedgerError, and then nothing may be sent."""
+
+    def note(self, trade: TradeBook, event: str, **details: object) -> None:
+        """One log line about a trade."""
+
+    def track(self, identity: str, trade: str, order: str) -> None:
+        """From now on stream messages with this identity belong to this order."""
+
+
+def order_plan(intent: Intent, prepared: Prepared, market: Market) -> OrderPlan:
+    """The journal's form of an order; `worst` is its cost at the limit with the fee there (zero for a SELL)."""
+    worst = 0
+    if intent.action is Action.BUY:
+        fee = FeeMeter(market.fees).charge(intent.limit, intent.size, buying=True)
+        worst = notional(intent.limit, intent.size, Rounding.CEIL) + fee
+    return OrderPlan(
+        id=intent.id,
+        leg=intent.leg,
+        action=intent.action,
+        size=intent.size,
+        limit=intent.limit,
+        tif=intent.tif,
+        identity=prepared.identity,
+        send_by_ns=prepared.send_by_ns,
+        worst=worst,
+        reduce_only=intent.reduce_only,
+    )
+
+
+def restore(trade: TradeBook, row: OrderRow) -> Prepared:
+    """An order's handle from the journal alone: enough to ask about it or cancel it, never to send it again."""
+    plan = row.plan
+    intent = Intent(
+        id=plan.id,
+        trade=trade.id,
+        leg=plan.leg,
+        claim=trade.legs[plan.leg].claim,
+        action=plan.action,
+        size=Size(plan.size),
+        limit=Price(plan.limit),
+        tif=plan.tif,
+        reduce_only=plan.reduce_only,
+    )
+    return Prepared(intent, plan.identity, b"", plan.send_by_ns)
+
+
+class TradeDriver:
+    """One trade from its opening to its end."""
+
+    def __init__(self, services: Services, trade: TradeBook) -> None:
+        self.trade = trade
+        self._services = services
+        self._news = asyncio.Event()
+        self._busy: set[str] = set()
+        self._ask_at: dict[str, int] = {}
+        self._ask_pause: dict[str, int] = {}
+        self._unknown_since: dict[str, int] = {}
+        self._shown: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failures: list[BaseException] = []
+
+    async def run(self) -> None:
+        """Until the trade needs nothing more. A ledger that cannot be written ends it at once, with nothing further sent."""
+        try:
+            while self.trade.working:
+                services = self._services
+                self._news.clear()
+                steps = decide(
+                    self.trade,
+                    services.books,
+                    services.markets,
+                    services.clock.monotonic(),
+                    services.clock.wall(),
+                    services.policy,
+                )
+                until = self._act(steps)
+                if until is not None:
+                    await self._wait(until)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    def dispatch(self, orders: Sequence[Prepared]) -> None:
+        """Send journaled orders in parallel."""
+        for prepared in orders:
+            self._spawn(self._send(prepared), prepared.intent.id)
+
+    def poke(self) -> None:
+        """Something happened: decide again."""
+        self._news.set()
+
+    # -- doing ------------------------------------------------------------------------------------------------------
+
+    def _act(self, steps: Sequence[Step]) -> int | None:
+        """Start the steps; returns when to look again (monotonic), or None for at once."""
+        now = self._services.clock.monotonic()
+        until = now + ASK_LIMIT_NS
+        for step in steps:
+            match step:
+                case Place():
+                    self._place(step)
+                    return None
+                case Finish():
+                    self._services.record(TradeTurned(self.trade.id, step.turn, step.reason))
+                    return None
+                case Void():
+                    self._services.record(
+                        OrderMoved(self.trade.id, step.order, OrderEvent.VOID, reason="the venue never had it")
+                    )
+                    return None
+                case Wait():
+                    until = min(until, step.until_ns)
+                case Ask() | Cancel() | AskFills():
+                    until = min(until, self._question(step, now))
+        return until
+
+    def _question(self, step: Ask | Cancel | AskFills, now: int) -> int:
+        """Start a question that is due; returns when the next one is."""
+        order = step.order
+        if order in self._busy:
+            return now + ASK_LIMIT_NS
+        if order not in self._ask_at:
+            first = FILLS_GRACE_NS if isinstance(step, AskFills) else self._services.policy.poll_ns
+            self._ask_at[order] = now if isinstance(step, Cancel) else now + first
+            self._unknown_since[order] = now
+        if now < self._ask_at[order]:
+            return self._ask_at[order]
+        pause = self._ask_pause.get(order, self._services.policy.ask_ns)
+        self._ask_at[order] = now + pause
+        self._ask_pause[order] = min(2 * pause, ASK_LIMIT_NS)
+        if now - self._unknown_since[order] > PERSON_AFTER_NS and order not in self._shown:
+            self._shown.add(order)
+            self._alarm("order_unknown", f"order {order}: its fate is not known after {PERSON_AFTER_NS // SECOND} s")
+        row = self.trade.order(order)
+        match step:
+            case Ask():
+                self._spawn(self._ask(row), order)
+            case Cancel():
+                self._spawn(self._cancel(row), order)
+            case AskFills():
+                self._spawn(self._ask_fills(row), order)
+        return self._ask_at[order]
+
+    def _place(self, step: Place) -> None:
+        """Prepare, journal, send. An order that cannot be built strands the trade: a person must know."""
+        services = self._services
+        try:
+            prepared = [self._prepare(intent) for intent in step.intents]
+        except InvalidOrder as error:
+            self._alarm("order_invalid", f"trade {self.trade.id}: {error}")
+            services.record(TradeTurned(self.trade.id, Turn.STRAND, str(error)))
+            return
+        plans = tuple(
+            order_plan(intent, order, services.markets[intent.claim.market])
+            for intent, order in zip(step.intents, prepared, strict=True)
+        )
+        services.record(
+            OrdersPlanned(self.trade.id, step.turn, step.reason, plans),
+            *(OrderMoved(self.trade.id, plan.id, OrderEvent.SEND) for plan in plans),
+        )
+        services.note(self.trade, step.turn.value, reason=step.reason)
+        self.dispatch(prepared)
+
+    def _prepare(self, intent: Intent) -> Prepared:
+        services = self._services
+        venue = services.trading[venue_of(intent.claim.market)]
+        prepared = venue.prepare(intent, services.clock.wall() + services.send_window_ns)
+        services.track(prepared.identity, intent.trade, intent.id)
+        return prepared
+
+    def _venue(self, row: OrderRow) -> Trading:
+        return self._services.trading[venue_of(self.trade.legs[row.plan.leg].claim.market)]
+
+    async def _send(self, order: Prepared) -> None:
+        venue = self._services.trading[venue_of(order.intent.claim.market)]
+        order_id = order.intent.id
+        try:
+            report = await venue.send(order)
+        except NotSent as error:
+            self._move(order_id, OrderEvent.WITHHOLD, str(error))
+        except DutchbookError as error:
+            self._move(order_id, OrderEvent.LOSE, str(error))
+        except Exception as error:
+            # a defect of ours must not make an order's fate forgotten: it may have left
+            self._move(order_id, OrderEvent.LOSE, f"{type(error).__name__} while sending")
+            self._alarm(
+                "defect", f"order {order_id}: {type(error).__name__} while sending; its fate is being asked for"
+            )
+        else:
+            self.on_report(order_id, report)
+
+    async def _ask(self, row: OrderRow) -> None:
+        """Ask by identity; an absence is recorded with the time up to which the venue's reads are complete."""
+        venue = self._venue(row)
+        handle = restore(self.trade, row)
+        try:
+            as_of = await venue.reads_as_of()
+            report = await venue.find(handle)
+            if report is None:
+                if not row.ended:
+                    self._services.record(OrderAbsent(self.trade.id, row.plan.id, as_of))
+                return
+            self.on_report(row.plan.id, report)
+        except DutchbookError as error:
+            self._services.note(self.trade, "question failed", order=row.plan.id, reason=str(error))
+
+    async def _ask_fills(self, row: OrderRow) -> None:
+        try:
+            for fill in await self._venue(row).fills(restore(self.trade, row), row.venue_order_id):
+                self.on_fill(row.plan.id, fill)
+        except DutchbookError as error:
+            self._services.note(self.trade, "question failed", order=row.plan.id, reason=str(error))
+
+    async def _cancel(self, row: OrderRow) -> None:
+        try:
+            self.on_report(row.plan.id, await self._venue(row).cancel(restore(self.trade, row), row.venue_order_id))
+        except DutchbookError as error:
+            self._services.note(self.trade, "cancel failed", order=row.plan.id, reason=str(error))
+
+    # -- facts ------------------------------------------------------------------------------------------------------
+
+    def on_report(self, order_id: str, report: OrderReport) -> None:
+        """The venue's word about one of this trade's orders, from an answer, a lookup or the stream."""
+        row = self.trade.order(order_id)
+        event = REPORT_EVENT[report.status]
+        if row.ended and report.filled <= row.reported and event is not OrderEvent.LOSE:
+            # a late copy of what is known
+            return
+        self._services.record(
+            OrderMoved(
+                self.trade.id,
+                order_id,
+                event,
+                filled=report.filled,
+                venue_order_id=report.venue_order_id,
+                reason=report.reason,
+                code=report.code,
+            )
+        )
+        self._forget_question(order_id)
+        self.poke()
+
+    def on_fill(self, order_id: str, fill: Fill) -> None:
+        """A fill, or its news. The same id twice is one fill."""
+        row = self.trade.order(order_id)
+        known = row.fills.get(fill.id)
+        if known is None:
+            if fill.id in row.reversed:
+                return
+            self._services.record(
+                Filled(
+                    trade=self.trade.id,
+                    order=order_id,
+                    fill=fill.id,
+                    size=fill.size,
+                    cash=fill.cash,
+                    fee=fill.fee,
+                    liquidity=fill.liquidity,
+                    at_ns=fill.at_ns,
+                    final=fill.final,
+                    sellable=fill.sellable,
+                    fee_exact=fill.fee_exact,
+                )
+            )
+        elif (fill.final and not known.final) or (fill.sellable and not known.sellable):
+            self._services.record(FillSettled(self.trade.id, order_id, fill.id, fill.final))
+        self.poke()
+
+    def _move(self, order_id: str, event: OrderEvent, reason: str) -> None:
+        if not self.trade.order(order_id).ended:
+            self._services.record(OrderMoved(self.trade.id, order_id, event, reason=reason))
+        self.poke()
+
+    def _forget_question(self, order_id: str) -> None:
+        self._ask_at.pop(order_id, None)
+        self._ask_pause.pop(order_id, None)
+
+    def _alarm(self, code: str, text: str) -> None:
+        self._services.record(Alarmed(code, text, self.trade.id))
+        self._services.note(self.trade, "alarm", code=code, text=text)
+
+    # -- waiting ----------------------------------------------------------------------------------------------------
+
+    def _spawn(self, work: Coroutine[None, None, None], order: str) -> None:
+        self._busy.add(order)
+        task = asyncio.create_task(work, name=f"order {order}")
+        self._tasks.add(task)
+
+        def finished(done: asyncio.Task[None]) -> None:
+            self._tasks.discard(done)
+            self._busy.discard(order)
+            self.poke()
+            error = None if done.cancelled() else done.exception()
+            if error is not None:
+                self._failures.append(error)
+
+        task.add_done_callback(finished)
+
+    async def _wait(self, until_ns: int) -> None:
+        delay = max(0, until_ns - self._services.clock.monotonic())
+        try:
+            async with asyncio.timeout(delay / SECOND):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        if self._failures:
+            raise self._failures[0]

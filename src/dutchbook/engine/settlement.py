@@ -1,0 +1,106 @@
+"""Finds results and books them: each leg's payout to the millionth, the trade settled, divergence said aloud.
+
+A result counts when its venue calls it final. The venues' results of one trade are compared with the link's states:
+a combination that no state has is a divergence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from dutchbook.core.account import Resolution
+from dutchbook.core.claim import MarketId, Outcome, venue_of
+from dutchbook.core.errors import DutchbookError
+from dutchbook.core.facts import Alarmed, AnyFact, LegSettled, OutcomesDiverged, TradeTurned
+from dutchbook.core.link import Link
+from dutchbook.core.money import MICRO, Price, Rounding, Size, divide, format_micros
+from dutchbook.core.position import TradeBook
+from dutchbook.core.trade import Turn
+from dutchbook.core.venue import Trading
+from dutchbook.ledger.projection import Ledger
+
+
+class Recorder(Protocol):
+    def record(self, *facts: AnyFact) -> None: ...
+
+
+class Settlement:
+    """Results known so far, and the trades that wait for them."""
+
+    def __init__(self, ledger: Ledger, links: Mapping[str, Link], recorder: Recorder) -> None:
+        self.known: dict[MarketId, Resolution] = {}
+        self._ledger = ledger
+        self._links = links
+        self._recorder = recorder
+
+    def waiting(self) -> dict[str, list[MarketId]]:
+        """Markets whose result is missing for a trade that holds them, by venue."""
+        wanted: dict[str, set[MarketId]] = {}
+        for trade in self._ledger.holding():
+            for leg in trade.legs:
+                market = leg.claim.market
+                if not leg.settled and leg.held and not (market in self.known and self.known[market].final):
+                    wanted.setdefault(venue_of(market), set()).add(market)
+        return {venue: sorted(markets) for venue, markets in wanted.items()}
+
+    async def poll(self, trading: Mapping[str, Trading]) -> list[str]:
+        """Ask every venue for missing results; returns what could not be read."""
+        troubles: list[str] = []
+        for venue, markets in self.waiting().items():
+            try:
+                for resolution in await trading[venue].resolutions(markets):
+                    self.take(resolution)
+            except DutchbookError as error:
+                troubles.append(f"{venue}: {error}")
+        return troubles
+
+    def take(self, resolution: Resolution) -> None:
+        """A result from a stream or a question; books it when it is final."""
+        before = self.known.get(resolution.market)
+        if before is not None and before.final:
+            if before.yes_value != resolution.yes_value:
+                self._recorder.record(
+                    Alarmed(
+                        "result_changed",
+                        f"{resolution.market}: final result {format_micros(before.yes_value)} became "
+                        f"{format_micros(resolution.yes_value)}; check the venue's statement",
+                    )
+                )
+            return
+        self.known[resolution.market] = resolution
+        if resolution.final:
+            self.book_all()
+
+    def book_all(self) -> None:
+        """Book every final result into the trades that hold it and are not being worked on."""
+        for trade in list(self._ledger.holding()):
+            if not trade.working:
+                self._book(trade)
+
+    def _book(self, trade: TradeBook) -> None:
+        for index, leg in enumerate(trade.legs):
+            result = self.known.get(leg.claim.market)
+            if leg.settled or not leg.held or result is None or not result.final:
+                continue
+            value = result.yes_value if leg.claim.outcome is Outcome.YES else Price(MICRO - result.yes_value)
+            payout = divide(value * Size(leg.held), MICRO, Rounding.FLOOR)
+            self._recorder.record(LegSettled(trade.id, index, result.yes_value, payout))
+        if trade.flat:
+            self._recorder.record(TradeTurned(trade.id, Turn.SETTLE, "every leg has paid"))
+            self._compare(trade)
+
+    def _compare(self, trade: TradeBook) -> None:
+        link = self._links.get(trade.opened.link)
+        values = _values(self.known, (leg.claim.market for leg in trade.legs))
+        if link is None or not values:
+            return
+        for state in range(len(link.states)):
+            if all(link.payoffs[market][state] == value for market, value in values.items() if market in link.payoffs):
+                return
+        text = ", ".join(f"{market} paid {format_micros(value)}" for market, value in values.items())
+        self._recorder.record(OutcomesDiverged(trade.id, link.id, text), Alarmed("divergence", text, trade.id))
+
+
+def _values(known: Mapping[MarketId, Resolution], markets: Iterable[MarketId]) -> dict[MarketId, Price]:
+    return {market: known[market].yes_value for market in markets if market in known}

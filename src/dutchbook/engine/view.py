@@ -1,0 +1,71 @@
+"""Builds what the risk gate sees: figures of the ledger, balances, ages and clocks at one instant. Judges nothing.
+
+Figures that need all trades are computed when a trade changes, not at every book update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from dutchbook.core.book import Book
+from dutchbook.core.claim import MarketId
+from dutchbook.core.money import MICRO, Cash, Price, Rounding, divide
+from dutchbook.core.position import TradeBook
+from dutchbook.core.trade import Phase
+from dutchbook.ledger.projection import Ledger
+from dutchbook.ledger.statistics import local_day, statistics
+from dutchbook.risk.view import DailyCounters
+
+UNRESOLVED = frozenset({Phase.HEDGING, Phase.UNWINDING, Phase.NAKED})
+"""Phases in which legs may be unequal: no new entries meanwhile."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """Per-event and per-day figures folded from the ledger's trades."""
+
+    day: object = None
+    trades_today: int = 0
+    realised_today: Cash = Cash(0)
+    open_positions: dict[str, int] = field(default_factory=dict)
+    exposure: dict[str, Cash] = field(default_factory=dict)
+    unresolved: list[TradeBook] = field(default_factory=list)
+
+    @staticmethod
+    def of(ledger: Ledger, zone: ZoneInfo, wall_ns: int) -> Figures:
+        """Fresh figures for the local day of `wall_ns`."""
+        day = local_day(wall_ns, zone)
+        today = statistics(ledger.trades.values(), zone, day)
+        figures = Figures(day=day, trades_today=today.trades, realised_today=today.realised)
+        for trade in ledger.trades.values():
+            if trade.phase is Phase.DRY_RUN or (not trade.working and trade.flat):
+                continue
+            event = trade.opened.event
+            figures.open_positions[event] = figures.open_positions.get(event, 0) + 1
+            figures.exposure[event] = Cash(figures.exposure.get(event, 0) + at_risk(trade))
+            if trade.phase in UNRESOLVED:
+                figures.unresolved.append(trade)
+        return figures
+
+    def counters(self, books: Mapping[MarketId, Book]) -> DailyCounters:
+        """Today's counters, with naked legs marked at the executable bid now."""
+        marks = sum(mark(trade, books) for trade in self.unresolved)
+        return DailyCounters(self.trades_today, self.realised_today, Cash(marks))
+
+
+def at_risk(trade: TradeBook) -> Cash:
+    """Cash that a trade may still lose: what it paid and may still pay, less what came back."""
+    paid = sum(leg.spent + leg.fees + leg.reserved - leg.received for leg in trade.legs if not leg.settled)
+    return Cash(max(0, paid))
+
+
+def mark(trade: TradeBook, books: Mapping[MarketId, Book]) -> Cash:
+    """Result so far of an unresolved trade, contracts valued at the best executable bid (zero where there is none)."""
+    value = 0
+    for leg in trade.legs:
+        book = books.get(leg.claim.market)
+        bid = book.best_demand(leg.claim.outcome) if book is not None and book.live else None
+        value += divide((bid or Price(0)) * leg.held, MICRO, Rounding.FLOOR)
+    return Cash(trade.pnl + value)

@@ -1,0 +1,161 @@
+"""After a round: the cheapest way to an equal count on every leg, priced on the newest books with exact fees.
+
+For each candidate count n the missing contracts are bought and the surplus is sold; the best n is the one whose payout
+plus sales less purchases is highest. This is the rule of the market-structure facts (6.5): complete up to break-even, then
+up to the unwind loss, else unwind. Pure; never uses a stale book, a planned price or a venue's cost basis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dutchbook.core.book import Book, Level, walk
+from dutchbook.core.claim import Claim, MarketId
+from dutchbook.core.fees import FeeMeter
+from dutchbook.core.market import Market
+from dutchbook.core.money import MICRO, Cash, Price, Size
+from dutchbook.core.order import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One leg as it stands: contracts held, and how many of them the venue lets us sell now."""
+
+    claim: Claim
+    held: Size
+    sellable: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One order that brings a leg to the count. `cash` is what it costs (BUY) or brings (SELL), fees included."""
+
+    leg: int
+    action: Action
+    size: Size
+    limit: Price
+    cash: Cash
+
+
+@dataclass(frozen=True, slots=True)
+class Balancing:
+    """A way to `count` contracts on every leg. `value` is its payout plus sales less purchases.
+
+    `dust` are surplus contracts per leg that no order can remove (below a minimum): they stay as directional risk.
+    """
+
+    count: Size
+    value: Cash
+    corrections: tuple[Correction, ...]
+    dust: tuple[Size, ...]
+    waits_for_settlement: bool
+
+
+def price_order(levels: Sequence[Level], market: Market, action: Action, size: Size) -> Correction | None:
+    """The order that trades `size` against `levels`: limit at the deepest level used (or the next workable one), exact
+    fees; None without depth."""
+    step = walk(levels, size)
+    if step.size < size or step.worst is None:
+        return None
+    limit = workable_limit(market, step.worst, size, action)
+    if limit is None:
+        return None
+    meter = FeeMeter(market.fees)
+    buying = action is Action.BUY
+    fee = sum(meter.charge(price, part, buying=buying) for price, part in step.parts)
+    return Correction(0, action, size, limit, Cash(step.cash + fee if buying else step.cash - fee))
+
+
+def workable_limit(market: Market, price: Price, size: Size, action: Action) -> Price | None:
+    """The nearest grid price, not better for us than `price`, at which `size` is a lot that the venue takes.
+
+    A fine tick admits only some sizes (Polymarket: whole cents); the venue fills at its makers' prices, so a limit a few
+    ticks wider costs nothing by itself. None when ten ticks do not find one.
+    """
+    buying = action is Action.BUY
+    candidate: Price | None = price
+    for _ in range(11):
+        if candidate is None:
+            return None
+        if size % market.marketable_lot(candidate, buying=buying) == 0:
+            return candidate
+        candidate = market.grid.ceil(Price(candidate + 1)) if buying else market.grid.floor(Price(candidate - 1))
+    return None
+
+
+def correct(leg: int, holding: Holding, count: int, book: Book, market: Market) -> Correction | int | None:
+    """The order that brings one leg to `count`; an int is surplus that cannot be traded; None is impossible now."""
+    if holding.held < count:
+        size = Size(count - holding.held)
+        found = price_order(book.offers(holding.claim.outcome), market, Action.BUY, size)
+        if found is None or size % market.take_lot or found.limit * size < market.min_cash * MICRO:
+            return None
+    else:
+        surplus = holding.held - count
+        if not surplus:
+            return 0
+        levels = book.demand(holding.claim.outcome)
+        size = Size(surplus // market.lot * market.lot)
+        if not size:
+            return surplus
+        found = price_order(levels, market, Action.SELL, size)
+        if found is None:
+            return None
+    return Correction(leg, found.action, found.size, found.limit, found.cash)
+
+
+def balancings(
+    holdings: Sequence[Holding],
+    guaranteed: Price,
+    target: Size,
+    books: Mapping[MarketId, Book],
+    markets: Mapping[MarketId, Market],
+) -> list[Balancing]:
+    """Every way to an equal count that the books allow now, best first. Empty when a needed book is not live."""
+    if any(not books[h.claim.market].live for h in holdings):
+        return []
+    found: list[Balancing] = []
+    for count in sorted({0, int(target), *(int(h.held) for h in holdings)}):
+        if count > max(h.held for h in holdings):
+            continue
+        way = _way(holdings, guaranteed, count, books, markets)
+        if way is not None:
+            found.append(way)
+    found.sort(key=lambda b: (b.value, -len(b.corrections)), reverse=True)
+    return found
+
+
+def _way(
+    holdings: Sequence[Holding],
+    guaranteed: Price,
+    count: int,
+    books: Mapping[MarketId, Book],
+    markets: Mapping[MarketId, Market],
+) -> Balancing | None:
+    corrections: list[Correction] = []
+    dust = [0] * len(holdings)
+    value = count * guaranteed // MICRO
+    waits = False
+    for leg, holding in enumerate(holdings):
+        market = markets[holding.claim.market]
+        step = correct(leg, holding, count, books[holding.claim.market], market)
+        if step is None:
+            return None
+        if isinstance(step, int):
+            dust[leg] = step
+            continue
+        corrections.append(step)
+        if step.action is Action.SELL:
+            value += step.cash
+            waits = waits or step.size > holding.sellable
+            dust[leg] = holding.held - count - step.size
+        else:
+            value -= step.cash
+    return Balancing(
+        count=Size(count),
+        value=Cash(value),
+        corrections=tuple(corrections),
+        dust=tuple(Size(d) for d in dust),
+        waits_for_settlement=waits,
+    )

@@ -1,0 +1,129 @@
+"""Keeps one venue stream open: connect, deliver, keep alive, notice silence, reconnect. Decides nothing about trading.
+
+The stream itself is sans-I/O (`core.venue.Stream`); this shell moves its bytes and hands its events on, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dutchbook.core.clock import MILLISECOND, SECOND, Clock
+from dutchbook.core.errors import DutchbookError, NotSent
+from dutchbook.core.events import StreamEvent, StreamTrouble
+from dutchbook.core.transport import Channel, FrameKind, Transport
+from dutchbook.core.venue import Stream
+
+Deliver = Callable[[Sequence[StreamEvent]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """Nanoseconds: how often to prove that the stream is alive, when silence makes it stale, and how reconnects back off."""
+
+    every_ns: int = SECOND
+    silent_ns: int = 5 * SECOND
+    first_backoff_ns: int = 100 * MILLISECOND
+    last_backoff_ns: int = 10 * SECOND
+
+
+class Connection:
+    """One stream on one WebSocket. `run` goes on until it is cancelled.
+
+    `last_frame_ns` is our monotonic time of the last frame of any kind: frames come in order, so it is also the time up to
+    which every live book of this stream is known to be current.
+    """
+
+    def __init__(
+        self, name: str, stream: Stream, transport: Transport, clock: Clock, deliver: Deliver, keep_alive: KeepAlive
+    ) -> None:
+        self.name = name
+        self.stream = stream
+        self.up = asyncio.Event()
+        self.last_frame_ns = 0
+        self.frames = 0
+        self.reconnects = 0
+        self.troubles = 0
+        self.last_trouble = ""
+        self._transport = transport
+        self._clock = clock
+        self._deliver = deliver
+        self._keep_alive = keep_alive
+
+    async def run(self) -> None:
+        """Connect for ever, backing off after failures; a connection that delivered frames resets the back-off."""
+        backoff = self._keep_alive.first_backoff_ns
+        while True:
+            before = self.frames
+            try:
+                await self._session()
+            except DutchbookError as error:
+                self._trouble(str(error))
+            finally:
+                self.up.clear()
+                self._deliver(self.stream.closed())
+            if self.frames > before:
+                backoff = self._keep_alive.first_backoff_ns
+            self.reconnects += 1
+            await self._clock.sleep(backoff)
+            backoff = min(2 * backoff, self._keep_alive.last_backoff_ns)
+
+    async def flush(self, channel: Channel) -> None:
+        """Send what the stream has queued, in order."""
+        outbox = self.stream.outbox
+        while outbox:
+            await channel.send(outbox.pop(0))
+
+    async def _session(self) -> None:
+        channel = await self._transport.open(self.stream.url, self.stream.headers(self._clock.wall()))
+        self.last_frame_ns = self._clock.monotonic()
+        watch = asyncio.create_task(self._watch(channel), name=f"{self.name} keep-alive")
+        try:
+            self.stream.opened()
+            await self.flush(channel)
+            self.up.set()
+            await self._pump(channel)
+        finally:
+            watch.cancel()
+            await channel.close()
+
+    async def _pump(self, channel: Channel) -> None:
+        stream, monotonic, deliver = self.stream, self._clock.monotonic, self._deliver
+        while True:
+            frame = await channel.receive()
+            if frame.kind is FrameKind.CLOSED:
+                return
+            now = monotonic()
+            self.last_frame_ns = now
+            if frame.kind is FrameKind.PONG:
+                continue
+            self.frames += 1
+            events = stream.receive(frame.data, now)
+            if stream.outbox:
+                await self.flush(channel)
+            if events:
+                deliver(events)
+                if any(isinstance(event, StreamTrouble) and event.terminal for event in events):
+                    return
+
+    async def _watch(self, channel: Channel) -> None:
+        """Ping at an interval; close a connection that stays silent, so that the session ends and reconnects."""
+        while True:
+            await self._clock.sleep(self._keep_alive.every_ns)
+            if self._clock.monotonic() - self.last_frame_ns > self._keep_alive.silent_ns:
+                self._trouble(f"no frame for {self._keep_alive.silent_ns // SECOND} s on an open socket; reconnecting")
+                await channel.close()
+                return
+            try:
+                if self.stream.heartbeat is not None:
+                    await channel.send(self.stream.heartbeat)
+                else:
+                    await channel.ping()
+            except NotSent:
+                return
+
+    def _trouble(self, reason: str) -> None:
+        self.troubles += 1
+        self.last_trouble = reason
+        self._deliver((StreamTrouble(f"{self.name}: {reason}", terminal=False),))

@@ -1,0 +1,250 @@
+"""The append-only journal: facts in one SQLite file, each record chained to the one before by its hash.
+
+One writer at a time (an operating-system lock), any number of readers. A journal belongs to one identity (mode, profile,
+hosts, accounts) and refuses another. Never edits and never deletes a record; nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from dutchbook.core.errors import LedgerError
+from dutchbook.core.facts import AnyFact
+
+SCHEMA_VERSION: Final = 1
+_APPLICATION_ID: Final = 0x64626F6B
+_GENESIS: Final = b"\0" * 32
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyFact)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose ledger it is. Accounts are public names (key ids, wallet addresses), never secrets."""
+
+    mode: str
+    profile: str
+    hosts: tuple[str, ...]
+    accounts: tuple[str, ...]
+
+    def texts(self) -> dict[str, str]:
+        return {
+            "mode": self.mode,
+            "profile": self.profile,
+            "hosts": " ".join(sorted(self.hosts)),
+            "accounts": " ".join(sorted(self.accounts)),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One journal line. `at_ns` is wall time."""
+
+    seq: int
+    at_ns: int
+    fact: AnyFact
+
+
+class Journal:
+    """A ledger file. Open with `Journal.write` (takes the lock) or `Journal.read`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, lock: int | None) -> None:
+        self._db = connection
+        self._lock = lock
+        self.path = path
+        row = connection.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+        self._seq: int = row[0] if row else 0
+        self._hash: bytes = row[1] if row else _GENESIS
+
+    @classmethod
+    def write(cls, path: Path, identity: Identity, *, power_safe: bool = False) -> Journal:
+        """Open for appending, creating the file if there is none.
+
+        `power_safe` waits for the disk at every append (durable across power loss); otherwise an append is durable across
+        the death of the process. Raises LedgerError naming the file and the fix.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _take_lock(path)
+        try:
+            existed = path.exists() and path.stat().st_size > 0
+            connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+            if existed:
+                _check_ours(connection, path)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA synchronous={'FULL' if power_safe else 'NORMAL'}")
+            if not existed:
+                _create(connection, identity)
+            _check_identity(connection, path, identity)
+            return cls(connection, path, lock)
+        except sqlite3.Error as error:
+            os.close(lock)
+            raise _explain(error, path) from error
+        except BaseException:
+            os.close(lock)
+            raise
+
+    @classmethod
+    def read(cls, path: Path) -> Journal:
+        """Open read-only; works while an engine writes. Raises LedgerError when there is no such ledger."""
+        if not path.exists():
+            raise LedgerError(f"ledger {path}: there is no such file; run `dutchbook run` or `dutchbook demo` first")
+        try:
+            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=5.0)
+            _check_ours(connection, path)
+            return cls(connection, path, None)
+        except sqlite3.Error as error:
+            raise _explain(error, path) from error
+
+    @property
+    def seq(self) -> int:
+        """Number of the last record."""
+        return self._seq
+
+    def append(self, facts: Sequence[AnyFact], at_ns: int) -> None:
+        """Write facts in one transaction: all of them or none. Raises LedgerError; then nothing was written."""
+        rows = []
+        seq, previous = self._seq, self._hash
+        for fact in facts:
+            seq += 1
+            body = _encoder.encode(fact)
+            previous = chain(previous, seq, at_ns, body)
+            rows.append((seq, at_ns, body, previous))
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO journal (seq, at_ns, body, hash) VALUES (?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise _explain(error, self.path) from error
+        self._seq, self._hash = seq, previous
+
+    def records(self, after: int = 0) -> Iterator[Record]:
+        """Records in order, those with a number above `after`. Raises LedgerError for one that cannot be read."""
+        query = "SELECT seq, at_ns, body FROM journal WHERE seq > ? ORDER BY seq"
+        for seq, at_ns, body in self._db.execute(query, (after,)):
+            try:
+                yield Record(seq, at_ns, _decoder.decode(body))
+            except msgspec.DecodeError as error:
+                raise LedgerError(
+                    f"ledger {self.path}: record {seq} cannot be read ({error}); "
+                    "it was altered or written by a newer version: restore a backup or upgrade"
+                ) from error
+
+    def verify(self) -> int:
+        """Check the hash chain; returns the number of records. Raises LedgerError naming the first bad one."""
+        previous, expected = _GENESIS, 0
+        for seq, at_ns, body, stored in self._db.execute("SELECT seq, at_ns, body, hash FROM journal ORDER BY seq"):
+            expected += 1
+            if seq != expected:
+                raise LedgerError(f"ledger {self.path}: record {expected} is missing; restore a backup")
+            previous = chain(previous, seq, at_ns, body)
+            if stored != previous:
+                raise LedgerError(f"ledger {self.path}: record {seq} was altered; restore a backup")
+        return expected
+
+    def identity(self) -> dict[str, str]:
+        """Mode, profile, hosts and accounts that this ledger belongs to."""
+        return dict(self._db.execute("SELECT key, value FROM meta"))
+
+    def set_gauge(self, key: str, value: object) -> None:
+        """Publish a snapshot for readers (funnel, health). Not a fact: overwritten, outside the chain."""
+        try:
+            self._db.execute(
+                "INSERT INTO gauges (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (key, _encoder.encode(value)),
+            )
+        except sqlite3.Error as error:
+            raise _explain(error, self.path) from error
+
+    def gauge(self, key: str) -> object | None:
+        """The last published snapshot of a name, decoded from JSON; None when there is none."""
+        row = self._db.execute("SELECT value FROM gauges WHERE key = ?", (key,)).fetchone()
+        return None if row is None else msgspec.json.decode(row[0])
+
+    def close(self) -> None:
+        """Close the file and give the lock back."""
+        self._db.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def chain(previous: bytes, seq: int, at_ns: int, body: bytes) -> bytes:
+    """SHA-256 over the previous hash, the number, the time and the body."""
+    return hashlib.sha256(previous + seq.to_bytes(8, "big") + at_ns.to_bytes(8, "big") + body).digest()
+
+
+def _take_lock(path: Path) -> int:
+    lock_path = path.with_name(path.name + ".lock")
+    try:
+        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise LedgerError(f"ledger {path}: cannot create its lock file ({error.strerror}); check the folder") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise LedgerError(
+            f"ledger {path}: another engine is running on it; stop that one, or give this one its own ledger path"
+        ) from None
+    return descriptor
+
+
+def _create(connection: sqlite3.Connection, identity: Identity) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    connection.execute(
+        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL)"
+    )
+    connection.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+    connection.execute("CREATE TABLE gauges (key TEXT PRIMARY KEY, value BLOB NOT NULL)")
+    connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", identity.texts().items())
+    connection.execute("COMMIT")
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != _APPLICATION_ID:
+        raise LedgerError(f"ledger {path}: this SQLite file is not a dutchbook ledger; choose another path")
+    if version > SCHEMA_VERSION:
+        raise LedgerError(
+            f"ledger {path}: written by a newer dutchbook (schema {version}, this one reads {SCHEMA_VERSION}); upgrade"
+        )
+
+
+def _check_identity(connection: sqlite3.Connection, path: Path, identity: Identity) -> None:
+    stored = dict(connection.execute("SELECT key, value FROM meta"))
+    for key, wanted in identity.texts().items():
+        if stored.get(key) != wanted:
+            raise LedgerError(
+                f"ledger {path}: belongs to {key} {stored.get(key)!r}, this run has {wanted!r}; "
+                "use the ledger of this mode and account, or another path"
+            )
+
+
+def _explain(error: sqlite3.Error, path: Path) -> LedgerError:
+    text = str(error)
+    if "full" in text:
+        return LedgerError(f"ledger {path}: the disk is full; nothing was sent. Free some space and start again")
+    if "locked" in text or "busy" in text:
+        return LedgerError(f"ledger {path}: locked by another program; close it and start again")
+    if "not a database" in text or "malformed" in text:
+        return LedgerError(
+            f"ledger {path}: not a readable SQLite file ({text}); restore a backup or choose another path"
+        )
+    if "readonly" in text or "unable to open" in text:
+        return LedgerError(f"ledger {path}: cannot be opened for writing ({text}); check the path and its permissions")
+    return LedgerError(f"ledger {path}: {text}")

@@ -1,0 +1,90 @@
+"""Figures of a day or of all time, computed from the ledger's trades and never kept anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from dutchbook.core.clock import SECOND
+from dutchbook.core.money import Cash, Rate, ratio
+from dutchbook.core.position import TradeBook
+from dutchbook.core.trade import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Counts of trades opened in the period, and the profit of those that ended in it (millionths of a dollar).
+
+    `successful` are trades that locked (settled ones included); `win_rate` is settled trades with a profit over all settled,
+    over 1e-12. `realised` counts a trade when it has nothing left: at settlement, or when it was rolled back.
+    """
+
+    trades: int
+    successful: int
+    rolled_back: int
+    failed: int
+    naked: int
+    dry_run: int
+    settled: int
+    realised: Cash
+    rollback_losses: Cash
+    fees: Cash
+    locked_profit: Cash
+    win_rate: Rate
+
+
+def local_day(at_ns: int, zone: ZoneInfo) -> date:
+    """The calendar day of a wall time in a zone."""
+    return datetime.fromtimestamp(at_ns // SECOND, zone).date()
+
+
+def statistics(trades: Iterable[TradeBook], zone: ZoneInfo, day: date | None = None) -> Statistics:
+    """Figures over all trades, or those of one local day."""
+
+    def counts(at_ns: int) -> bool:
+        return bool(at_ns) and (day is None or local_day(at_ns, zone) == day)
+
+    opened = successful = rolled_back = failed = naked = dry_run = settled = wins = 0
+    realised = rollback_losses = fees = locked = 0
+    for trade in trades:
+        if trade.phase is Phase.DRY_RUN:
+            dry_run += counts(trade.opened_ns)
+            continue
+        if counts(trade.opened_ns):
+            opened += 1
+            successful += trade.phase is Phase.LOCKED or (trade.phase is Phase.SETTLED and not _rolled_back(trade))
+            rolled_back += _rolled_back(trade)
+            failed += trade.phase is Phase.FAILED
+            naked += trade.phase is Phase.NAKED
+            fees += trade.fees
+        if trade.phase is Phase.LOCKED and counts(trade.closed_ns):
+            locked += trade.locked_profit
+        ended_ns = trade.settled_ns or (trade.closed_ns if trade.flat else 0)
+        if counts(ended_ns) and trade.phase in (Phase.SETTLED, Phase.ROLLED_BACK):
+            realised += trade.pnl
+            if _rolled_back(trade):
+                rollback_losses += trade.pnl
+            else:
+                settled += 1
+                wins += trade.pnl > 0
+    return Statistics(
+        trades=opened,
+        successful=successful,
+        rolled_back=rolled_back,
+        failed=failed,
+        naked=naked,
+        dry_run=dry_run,
+        settled=settled,
+        realised=Cash(realised),
+        rollback_losses=Cash(rollback_losses),
+        fees=Cash(fees),
+        locked_profit=Cash(locked),
+        win_rate=ratio(wins, settled),
+    )
+
+
+def _rolled_back(trade: TradeBook) -> bool:
+    """Whether the trade ended without its bundle: everything that was bought was sold again, but for dust."""
+    return trade.phase is Phase.ROLLED_BACK or (trade.phase is Phase.SETTLED and trade.rolled_back)

@@ -1,0 +1,166 @@
+"""Kalshi in memory: the public protocol over one state, and the world's private hands. Composes; decides nothing.
+
+An independent witness: written from the facts, with its own matching, fees, rounding and signature checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from dutchbook.core.transport import Request, Response
+from dutchbook.simulator.exchange import Level, MarketSpec, TestAccount
+from dutchbook.simulator.kalshi import rest
+from dutchbook.simulator.kalshi.auth import new_key, public_key_from
+from dutchbook.simulator.kalshi.house import HouseQuotes
+from dutchbook.simulator.kalshi.state import State
+from dutchbook.simulator.kalshi.text import Refusal
+
+
+class KalshiExchange:
+    """One simulated Kalshi. All randomness comes from `seed`; time is given in wall nanoseconds."""
+
+    name = "kalshi"
+
+    def __init__(self, seed: int = 0, *, base_path: str = "/trade-api/v2", direct_member: bool = True) -> None:
+        self._state = State(seed, direct_member)
+        self._quotes = HouseQuotes(self._state)
+        self._base_path = base_path
+        root, _, version = base_path.rpartition("/")
+        self._stream_path = f"{root}/ws/{version}"
+
+    # The public protocol
+
+    def handle(self, request: Request, now: int) -> Response:
+        """Answer one REST request."""
+        self._state.advance(now)
+        return rest.handle(self._state, self._base_path, request)
+
+    def connect(self, url: str, headers: Mapping[str, str], now: int) -> int | Response:
+        """A WebSocket handshake, signed as GET on the stream path (facts §3)."""
+        self._state.advance(now)
+        path = urlsplit(url).path
+        try:
+            if path != self._stream_path:
+                raise Refusal(404, "not_found", "not found")
+            return self._state.stream.open(self._state.keys.authenticate("GET", path, headers, self._state.now))
+        except Refusal as refusal:
+            return rest.refusal_response(refusal)
+
+    def receive(self, connection: int, data: bytes, now: int) -> None:
+        """A command frame from a client."""
+        self._state.advance(now)
+        self._state.stream.receive(connection, data, self._state.now)
+
+    def disconnect(self, connection: int) -> None:
+        """The client went away."""
+        self._state.stream.close(connection)
+
+    def drain(self, now: int) -> list[tuple[int, bytes | None]]:
+        """Run what is due by `now` and hand out the queued frames; None closes the connection."""
+        self._state.advance(now)
+        return self._state.stream.drain()
+
+    def wake_at(self) -> int | None:
+        """The next expiration, opening, closing or settlement step."""
+        return self._state.wake_at()
+
+    # The world's hands
+
+    def list_market(self, spec: MarketSpec, now: int) -> None:
+        """List a market. Raises ValueError for a spec that Kalshi could not list."""
+        self._state.advance(now)
+        self._state.list_market(spec, now)
+
+    def set_fee_type(self, series: str, fee_type: str) -> None:
+        """Give a series maker fees (`quadratic_with_maker_fees`); call before listing its first market."""
+        self._state.set_fee_type(series, fee_type)
+
+    def add_account(self, name: str, cash: Mapping[int, int], now: int) -> TestAccount:
+        """A funded member with a throw-away Ed25519 key; `cash` in millionths per shard. Raises ValueError."""
+        self._state.advance(now)
+        account = self._state.add_member(name, dict(cash))
+        public_key, pem = new_key(self._state.entropy)
+        key_id = self._state.desk.identity()
+        self._state.keys.register(key_id, public_key, name)
+        return TestAccount(name, {"user_id": account.user_id, "key_id": key_id, "private_key_pem": pem})
+
+    def register_key(self, account: str, key_id: str, pem: str) -> None:
+        """Let another RSA or Ed25519 key (public or private PEM) speak for an account. KeyError, ValueError."""
+        self._state.keys.register(key_id, public_key_from(pem), self._state.members[account].name)
+
+    def quote(self, market: str, maker: str, bids: Sequence[Level], asks: Sequence[Level], now: int) -> None:
+        """Replace a house maker's quotes; unchanged levels keep their place. Raises ValueError; KeyError if unlisted."""
+        self._state.advance(now)
+        self._quotes.replace(market, maker, bids, asks)
+
+    def take(self, market: str, taker: str, buy: bool, limit: int, size: int, now: int) -> int:
+        """A house taker sweeps to `limit`; returns the size done, 0 when the market does not trade."""
+        self._state.advance(now)
+        return self._quotes.take(market, taker, buy, limit, size)
+
+    def settle(self, market: str, yes_value: int, now: int) -> None:
+        """Determine a market; it is paid and finalized `settle_delay_ns` later. Raises ValueError, KeyError."""
+        self._state.advance(now)
+        self._state.determine(self._state.markets[market], yes_value, self._state.now)
+
+    def best(self, market: str) -> tuple[int | None, int | None]:
+        """Best bid and ask in YES terms."""
+        book = self._state.markets[market].book
+        return book.bids.best(), book.asks.best()
+
+    def statement(self, name: str) -> dict[str, Any]:
+        """Cash per shard (resting orders not deducted) and signed positions of a member or house maker, in millionths."""
+        account = self._state.members.get(name) or self._state.houses[name]
+        held = {ticker: holding.size for ticker, holding in account.holdings.items() if holding.size}
+        return {"cash": dict(account.cash), "positions": held}
+
+    @property
+    def fees_collected(self) -> int:
+        """All fees and settlement roundings kept so far, in millionths."""
+        return self._state.desk.fees_collected
+
+    # Behaviour and faults that tests choose
+
+    @property
+    def fok_miss(self) -> str:
+        """ "cancel": an unfillable FOK answers 201 with nothing filled; "reject": 400 FOK_INSUFFICIENT_VOLUME."""
+        return self._state.desk.fok_miss
+
+    @fok_miss.setter
+    def fok_miss(self, value: str) -> None:
+        if value not in ("cancel", "reject"):
+            raise ValueError(f"fok_miss is cancel or reject, not {value!r}")
+        self._state.desk.fok_miss = value
+
+    @property
+    def settle_delay_ns(self) -> int:
+        """From `determined` to `finalized`."""
+        return self._state.settle_delay_ns
+
+    @settle_delay_ns.setter
+    def settle_delay_ns(self, value: int) -> None:
+        self._state.settle_delay_ns = value
+
+    def pause_trading(self, now: int) -> None:
+        """A trading pause: no placing or amending, cancels work (facts §11)."""
+        self._state.advance(now)
+        self._state.desk.pause(self._state.now)
+
+    def resume_trading(self, now: int) -> None:
+        """The end of a trading pause."""
+        self._state.advance(now)
+        self._state.desk.trading_active = True
+
+    def drop_deltas(self, connection: int, sid: int, number: int) -> None:
+        """Lose the next `number` order book deltas of a subscription, sequence numbers included."""
+        self._state.stream.drop_deltas(connection, sid, number)
+
+    def cut(self, connection: int) -> None:
+        """Close a connection without any frame."""
+        self._state.stream.cut(connection)
+
+    def fail_subscription(self, connection: int, sid: int, code: int) -> None:
+        """End a subscription with a terminal error: 10 channel error, 25 buffer overflow."""
+        self._state.stream.fail(connection, sid, code)

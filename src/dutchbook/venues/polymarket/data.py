@@ -1,0 +1,199 @@
+"""The public side of Polymarket: catalogue, books by REST, the venue's clock, results. Needs no credential.
+
+Never signs, never trades. The native id of a market is its Gamma slug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+from urllib.parse import urlencode
+
+import msgspec
+
+from dutchbook.core.account import Resolution
+from dutchbook.core.claim import MarketId, native_of
+from dutchbook.core.clock import MILLISECOND
+from dutchbook.core.errors import MalformedFrame, Skip
+from dutchbook.core.market import Market
+from dutchbook.core.transport import Request, Transport
+from dutchbook.core.venue import BookSnapshot
+from dutchbook.venues.polymarket.catalogue import (
+    ClobMarket,
+    GammaMarket,
+    GammaPage,
+    ResolutionRow,
+    data_resolution,
+    gamma_resolution,
+    read_market,
+)
+from dutchbook.venues.polymarket.config import NAME, PolymarketConfig
+from dutchbook.venues.polymarket.reads import check_answer, decode, micros, read_time
+from dutchbook.venues.polymarket.stream import PolymarketBookStream
+from dutchbook.venues.polymarket.tokens import TokenRegistry
+
+USER_AGENT: Final = "Mozilla/5.0 (compatible; dutchbook)"
+"""The venue's front door turns away the default names of some HTTP libraries."""
+PAGE: Final = 100
+NAMES_PER_REQUEST: Final = 20
+
+
+class _RestLevel(msgspec.Struct):
+    price: str
+    size: str
+
+
+class _RestBook(msgspec.Struct):
+    asset_id: str
+    bids: list[_RestLevel]
+    asks: list[_RestLevel]
+    timestamp: str = "0"
+
+
+class _Resolutions(msgspec.Struct):
+    data: list[ResolutionRow] = []
+
+
+class PolymarketData:
+    """`core.venue.MarketData` for Polymarket. What it reads of tokens goes into `registry`."""
+
+    name = NAME
+
+    def __init__(self, transport: Transport, config: PolymarketConfig, registry: TokenRegistry) -> None:
+        self._transport = transport
+        self._config = config
+        self._registry = registry
+        self.unreadable: dict[str, str] = {}
+        """Slug to reason for the rows that the last `markets` call left out."""
+
+    async def markets(self, natives: Sequence[str] | None = None) -> list[Market]:
+        """Open markets as Gamma describes them, or the named slugs (any status) completed by what the CLOB enforces.
+
+        A listing is for discovery: the delay of up-down markets (`itode`) is known to the CLOB only, so read a market
+        by name before trading it. Rows that cannot be read are left out and kept in `unreadable`.
+        """
+        self.unreadable = {}
+        if natives is None:
+            return [market for row in await self._gamma([("closed", "false")]) if (market := self._add(row, None))]
+        found: list[Market] = []
+        for row in await self._named(natives):
+            clob: ClobMarket | None = None
+            if row.enableOrderBook is not False:
+                try:
+                    body = await self._get(f"{self._config.clob_url}/clob-markets/{row.conditionId}", "CLOB market")
+                    clob = decode(body, ClobMarket, f"CLOB market {row.slug}")
+                except Skip as error:
+                    # the CLOB forgets closed markets; an open one without its rules is not traded
+                    if not row.closed:
+                        self.unreadable[row.slug] = str(error)
+                        continue
+            market = self._add(row, clob)
+            if market is not None:
+                found.append(market)
+        return found
+
+    async def server_time(self) -> int:
+        """The venue's clock in nanoseconds, stated to the second."""
+        return read_time(await self._get(f"{self._config.clob_url}/time", "time"))
+
+    async def snapshot(self, market: MarketId) -> BookSnapshot:
+        """The YES token's book; raises InvalidOrder for a market that was never read."""
+        token = self._registry.tokens(market).yes
+        body = await self._get(f"{self._config.clob_url}/book?token_id={token}", "book")
+        book = decode(body, _RestBook, "book")
+        if book.asset_id != token:
+            raise MalformedFrame(f"Polymarket book: asset_id {book.asset_id} is not the token asked for")
+        if not book.timestamp.isdecimal():
+            raise MalformedFrame(f"Polymarket book: timestamp {book.timestamp!r} is not milliseconds")
+        return BookSnapshot(
+            market,
+            tuple(sorted(_levels(book.bids), reverse=True)),
+            tuple(sorted(_levels(book.asks))),
+            int(book.timestamp) * MILLISECOND,
+        )
+
+    async def resolutions(self, markets: Sequence[MarketId]) -> list[Resolution]:
+        """Results that are final: Gamma's, and the Data API's for those on which Gamma has no payout yet."""
+        results: dict[MarketId, Resolution] = {}
+        ids = {native_of(market): market for market in markets}
+        for row in await self._named(list(ids)):
+            market = ids[row.slug]
+            result = gamma_resolution(row, market)
+            if result is None and row.closed:
+                url = f"{self._config.data_url}/v2/resolutions?{urlencode({'condition': row.conditionId})}"
+                body = await self._get(url, "resolutions")
+                rows = (
+                    decode(body, list[ResolutionRow], "resolutions")
+                    if body.lstrip()[:1] == b"["
+                    else decode(body, _Resolutions, "resolutions").data
+                )
+                result = data_resolution(rows, market)
+            if result is not None:
+                results[market] = result
+        return list(results.values())
+
+    def stream(self, markets: Sequence[Market]) -> PolymarketBookStream:
+        """Books of these markets on one socket (the venue suits about 100 tokens a socket)."""
+        tokens = {market.id: self._registry.tokens(market.id) for market in markets}
+        return PolymarketBookStream(self._config.market_ws_url, tokens)
+
+    async def _named(self, natives: Sequence[str]) -> list[GammaMarket]:
+        """The named rows; the list route shows open markets only unless asked for closed ones."""
+        rows: dict[str, GammaMarket] = {}
+        for closed in ("false", "true"):
+            missing = [slug for slug in dict.fromkeys(natives) if slug not in rows]
+            for start in range(0, len(missing), NAMES_PER_REQUEST):
+                names = missing[start : start + NAMES_PER_REQUEST]
+                query = [("closed", closed), *(("slug", slug) for slug in names)]
+                rows.update({row.slug: row for row in await self._gamma(query) if row.slug in names})
+        return list(rows.values())
+
+    async def _gamma(self, query: Iterable[tuple[str, str]]) -> list[GammaMarket]:
+        """Every page of a list; both protocol versions, since the default hides one."""
+        rows: list[GammaMarket] = []
+        cursor: str | None = None
+        while True:
+            fields = [("limit", str(PAGE)), ("version", "v1"), ("version", "v2"), *query]
+            if cursor is not None:
+                fields.append(("after_cursor", cursor))
+            url = f"{self._config.gamma_url}/markets/keyset?{urlencode(fields)}"
+            page = decode(await self._get(url, "catalogue"), GammaPage, "catalogue page")
+            for raw in page.markets:
+                try:
+                    rows.append(decode(raw, GammaMarket, "Gamma market"))
+                except MalformedFrame as error:
+                    self.unreadable[_slug(raw)] = str(error)
+            if not page.next_cursor:
+                return rows
+            if page.next_cursor == cursor:
+                raise MalformedFrame("Polymarket catalogue page: next_cursor does not move on")
+            cursor = page.next_cursor
+
+    def _add(self, row: GammaMarket, clob: ClobMarket | None) -> Market | None:
+        try:
+            market, tokens = read_market(row, clob, self._config.min_marketable_cash)
+        except Skip as error:
+            self.unreadable[row.slug] = str(error)
+            return None
+        self._registry.add(market, tokens)
+        return market
+
+    async def _get(self, url: str, what: str) -> bytes:
+        request = Request("GET", url, {"User-Agent": USER_AGENT}, timeout_ns=self._config.read_timeout_ns)
+        return check_answer(await self._transport.send(request), what)
+
+
+class _Named(msgspec.Struct):
+    slug: str = ""
+
+
+def _slug(raw: msgspec.Raw) -> str:
+    """The slug of a row that is otherwise unreadable."""
+    try:
+        return msgspec.json.decode(raw, type=_Named).slug
+    except msgspec.DecodeError:
+        return ""
+
+
+def _levels(levels: list[_RestLevel]) -> list[tuple[int, int]]:
+    return [(micros(level.price, "book price"), micros(level.size, "book size")) for level in levels]
