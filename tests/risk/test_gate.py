@@ -313,7 +313,8 @@ def test_the_gate_computes_the_roi_itself_and_does_not_trust_the_scanner() -> No
     dear = books() | {POLY: book(POLY, [(40, 50)], [(41, 50)])}
     honest = opportunity(poly_limit=600_000, at=dear)
     flattered = replace(honest, roi=Rate(RATE_ONE // 10), profit=dollars("0.2"))
-    assert refused(flattered, view(books=dear)).code == "roi_low"
+    rejection = refused(flattered, view(books=dear), replace(LIMITS, min_profit=Cash(-MICRO)))
+    assert (rejection.code, "roi -" in rejection.text) == ("roi_low", True)
 
 
 def test_a_worst_cost_that_leaves_out_the_fee_is_corrected() -> None:
@@ -440,18 +441,20 @@ def test_a_bet_from_a_pool_that_nobody_knows_is_zero() -> None:
     assert bet_size((), view(), LIMITS) == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
-    size=st.integers(1, 800).map(lambda n: n * 10_000),
-    kalshi_limit=st.integers(380, 460).map(lambda n: n * 1_000),
-    poly_limit=st.integers(48, 56).map(lambda n: n * 10_000),
+    size=st.integers(90, 240).map(lambda n: n * 10_000),
+    kalshi_limit=st.sampled_from([390, 400, 400, 410, 420, 430, 440, 445]).map(lambda n: n * 1_000),
+    poly_limit=st.integers(49, 53).map(lambda n: n * 10_000),
     asks=st.lists(st.tuples(st.integers(40, 45), st.integers(1, 4)), min_size=1, max_size=3, unique_by=lambda x: x[0]),
-    cash=st.tuples(cents, cents, cents),
-    lost=cents,
-    trades=st.integers(0, 60),
-    exposure=cents,
+    cash=st.tuples(
+        *(st.integers(low, high).map(lambda c: Cash(c * 10_000)) for low, high in ((170, 600), (170, 600), (0, 80)))
+    ),
+    lost=st.integers(0, 520).map(lambda c: Cash(c * 10_000)),
+    trades=st.integers(0, 51),
+    exposure=st.integers(0, 700).map(lambda c: Cash(c * 10_000)),
     age_ms=st.integers(0, 400),
-    max_bet=cents,
+    max_bet=st.integers(100, 400).map(lambda c: Cash(c * 10_000)),
     started=st.booleans(),
 )
 def test_nothing_approved_ever_breaks_a_limit(

@@ -12,7 +12,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import Final
 
-from dutchbook.core.money import MICRO, Cash, Price, Rate, Rounding, Size, divide, parse_rate
+from dutchbook.core.money import MICRO, Cash, Price, Rate, Rounding, Size, divide, notional, parse_rate
 
 
 class Liquidity(Enum):
@@ -89,8 +89,8 @@ class FeeMeter:
         quantum = self.schedule.balance_quantum
         if not quantum:
             return trade
-        # floor division of the signed cash: a purchase rounds up, a sale down
-        change = (-price * size if buying else price * size) // MICRO - trade
+        cash = notional(price, size, Rounding.CEIL if buying else Rounding.FLOOR)
+        change = (-cash if buying else cash) - trade
         rounding = change % quantum
         gross = trade + rounding
         self._overpaid += rounding

@@ -27,6 +27,16 @@ class OrderIdentity(Enum):
     NONE = "none"
 
 
+class VenueMode(Enum):
+    """What a venue takes now. Only TRADING takes new risk."""
+
+    TRADING = "trading"
+    POST_ONLY = "post only"
+    CANCEL_ONLY = "cancel only"
+    PAUSED = "pause"
+    RESTARTING = "restart"
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a venue can do. `dedupes` says that the same bytes sent twice cannot fill twice.
@@ -93,8 +103,11 @@ class MarketData(Protocol):
         Raises Retry, Lost or Stop errors of the tree; never returns a partial answer as a whole one.
         """
 
-    async def server_time(self) -> int:
-        """The venue's wall clock in nanoseconds, as exact as it states it."""
+    async def server_time(self) -> tuple[int, int]:
+        """The venue's wall clock in nanoseconds, as the earliest and latest instant that its statement allows."""
+
+    async def mode(self) -> VenueMode:
+        """What the venue says it takes now; raises when it says nothing readable."""
 
     async def snapshot(self, market: MarketId) -> BookSnapshot:
         """The book by REST."""

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from zoneinfo import ZoneInfo
 
 from dutchbook.core.clock import SECOND
+from dutchbook.core.mode import Mode
 from dutchbook.core.money import Cash, Rate
 from dutchbook.feed.connection import KeepAlive
 from dutchbook.risk.limits import RiskLimits
-
-
-class Mode(Enum):
-    """What happens to an order. The pipeline is the same in all three."""
-
-    DRY_RUN = "dry-run"
-    PAPER = "paper"
-    LIVE = "live"
-
-    @property
-    def tag(self) -> str:
-        """As log lines show it: `[PAPER]`."""
-        return f"[{self.value.upper()}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +26,6 @@ class EngineConfig:
     send_window_ns: int = 2 * SECOND
     balance_every_ns: int = 5 * SECOND
     results_every_ns: int = 30 * SECOND
-    clock_every_ns: int = 60 * SECOND
+    venues_every_ns: int = 60 * SECOND
     publish_every_ns: int = SECOND
     naked_retry_ns: int = SECOND

@@ -43,15 +43,16 @@ from dutchbook.core.facts import (
 )
 from dutchbook.core.link import Link
 from dutchbook.core.market import Market
+from dutchbook.core.mode import Mode
 from dutchbook.core.money import format_dollars, format_micros
 from dutchbook.core.opportunity import Bundle, Opportunity, Rejection
 from dutchbook.core.order import OrderEvent
 from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Phase, Turn
 from dutchbook.core.transport import Transport
-from dutchbook.core.venue import BookStream, MarketData, Trading
+from dutchbook.core.venue import BookStream, MarketData, Trading, VenueMode
 from dutchbook.engine.accounts import Accounts
-from dutchbook.engine.config import EngineConfig, Mode
+from dutchbook.engine.config import EngineConfig
 from dutchbook.engine.driver import TradeDriver, order_plan
 from dutchbook.engine.funnel import Funnel, Stage
 from dutchbook.engine.settlement import Settlement
@@ -134,6 +135,7 @@ class Engine:
         self._figures: Figures | None = None
         self._last_attempt: dict[str, int] = {}
         self._offsets: dict[str, int] = {}
+        self._modes: dict[str, VenueMode] = {}
         self._held_back_at = 0
         self._accepting = False
 
@@ -149,7 +151,7 @@ class Engine:
             await side.trading.connect()
         self.record(EngineStarted(dutchbook.__version__, self.config.mode.value))
         differences = await self.accounts.open()
-        await self._check_clocks()
+        await self._check_venues()
         self._open_streams()
         await self._recover()
         if differences and not self.ledger.working:
@@ -158,7 +160,7 @@ class Engine:
         self.settlement.book_all()
         self._every(self.config.balance_every_ns, self._refresh_balances)
         self._every(self.config.results_every_ns, self.poll_results)
-        self._every(self.config.clock_every_ns, self._check_clocks)
+        self._every(self.config.venues_every_ns, self._check_venues)
         self._every(self.config.publish_every_ns, self._publish)
         self._accepting = True
 
@@ -555,19 +557,22 @@ class Engine:
             confirmed_ns={market: heard[venue_of(market)] for market in self.books},
             heard_ns=heard,
             clock_offsets_ns=self._offsets,
+            modes=self._modes,
         )
 
-    async def _check_clocks(self) -> None:
-        """Offsets of the venues' clocks. They state whole seconds: an offset counts only as far as that cannot explain it."""
+    async def _check_venues(self) -> None:
+        """The venues' modes and clocks. An offset counts only as far as the venue's coarse statement cannot explain it."""
         for name, side in self.venues.items():
-            before = self.clock.wall()
             try:
-                stated = await side.data.server_time()
+                self._modes[name] = await side.data.mode()
+                before = self.clock.wall()
+                earliest, latest = await side.data.server_time()
+                after = self.clock.wall()
             except DutchbookError as error:
-                self.log.warning("clock not compared", venue=name, reason=str(error))
+                self._modes.pop(name, None)
+                self.log.warning("venue not checked: no new trades there", venue=name, reason=str(error))
                 continue
-            after = self.clock.wall()
-            self._offsets[name] = max(0, stated - after) or min(0, stated + SECOND - before)
+            self._offsets[name] = max(0, earliest - after) or min(0, latest - before)
 
     async def _refresh_balances(self) -> None:
         for venue in self.trading:

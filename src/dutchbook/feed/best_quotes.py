@@ -13,7 +13,7 @@ from dutchbook.core.errors import MalformedFrame, NotSent
 from dutchbook.core.events import StreamEvent, StreamTrouble
 from dutchbook.core.market import Market
 from dutchbook.core.money import parse_micros
-from dutchbook.core.venue import BookSnapshot
+from dutchbook.core.venue import BookSnapshot, VenueMode
 from dutchbook.feed.recordings import csv_fields
 
 
@@ -72,8 +72,12 @@ class BestQuoteData:
     async def markets(self, natives: Sequence[str] | None = None) -> list[Market]:
         return [m for m in self._markets if natives is None or m.native in natives]
 
-    async def server_time(self) -> int:
-        raise NotSent(f"{self.name}: a recording has no clock")
+    async def server_time(self) -> tuple[int, int]:
+        """A recording has no other clock than ours."""
+        return 0, 1 << 63
+
+    async def mode(self) -> VenueMode:
+        return VenueMode.TRADING
 
     async def snapshot(self, market: MarketId) -> BookSnapshot:
         raise NotSent(f"{market}: a recording has no REST side")

@@ -84,9 +84,9 @@ def _needs_all(columns: tuple[_Column, ...], sums: _Column, guaranteed: int) -> 
 
 
 def _splits(columns: tuple[_Column, ...], guaranteed: int) -> bool:
-    """Whether two bundles bought apart guarantee as much as these claims together."""
+    """Whether two parts that each pay 1 guarantee as much bought apart as these claims together."""
     first, rest = columns[0], columns[1:]
-    for count in range(1, len(rest)):
+    for count in range(len(rest)):
         for others in combinations(range(len(rest)), count):
             left = _guarantee([first, *(rest[i] for i in others)])
             right = _guarantee([rest[i] for i in range(len(rest)) if i not in others])

@@ -8,26 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
 from dutchbook.core.account import Balances
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.market import Market
 from dutchbook.core.money import Cash
+from dutchbook.core.venue import VenueMode
 
 Pool = tuple[str, str]
 """(venue, pool): a Kalshi shard, a Polymarket wallet."""
 
-
-class VenueMode(Enum):
-    """What a venue takes now. Only TRADING takes new risk."""
-
-    TRADING = "trading"
-    POST_ONLY = "post only"
-    CANCEL_ONLY = "cancel only"
-    PAUSED = "pause"
-    RESTARTING = "restart"
+__all__ = ["DailyCounters", "KillSwitch", "Pool", "RiskView", "VenueMode", "Window"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ The result is frozen dataclasses with integer money; nothing here trades, connec
 tests build `Settings(...)` in code: doing so reads no file and no environment.
 """
 
+from dutchbook.core.mode import Mode
 from dutchbook.settings.limits import risk_limits
 from dutchbook.settings.load import load, load_here
-from dutchbook.settings.model import Mode, Profile, Secrets, Settings, describe
+from dutchbook.settings.model import Profile, Secrets, Settings, describe
 from dutchbook.settings.places import FeedSettings, KalshiSettings, PolymarketSettings
 from dutchbook.settings.secret import Secret
 from dutchbook.settings.table import Description

@@ -108,7 +108,7 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 def _url(scheme: str) -> Kind[str]:
     def read(raw: Raw) -> str:
         parts = urlsplit(_text(raw))
-        plain = parts.scheme == scheme.rstrip("s") and parts.hostname in _LOOPBACK
+        plain = parts.scheme == scheme[:-1] and parts.hostname in _LOOPBACK
         if not parts.hostname or not (parts.scheme == scheme or plain) or parts.query or parts.fragment:
             raise ValueError("not such an address")
         if parts.username is not None or parts.password is not None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dutchbook.core.errors import CredentialsError, DutchbookError, SettingsError
-from dutchbook.settings.model import DRY_RUN, MODE, PAPER_TRADING, SECTIONS, Mode, Secrets, Settings
+from dutchbook.core.mode import Mode
+from dutchbook.settings.model import DRY_RUN, MODE, PAPER_TRADING, SECTIONS, Secrets, Settings
 from dutchbook.settings.secret import Secret
 from dutchbook.settings.sources import CONFIG, Given, Masked, Sources, read_sources
 from dutchbook.settings.table import Row, SecretRow, rows, secret_rows

@@ -12,19 +12,12 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from dutchbook.core.errors import CredentialsError
+from dutchbook.core.mode import Mode
 from dutchbook.settings.kinds import FLAG, PATH, ZONE, choice
 from dutchbook.settings.places import FeedSettings, KalshiSettings, PolymarketSettings
 from dutchbook.settings.secret import Secret, check_hex_key, check_pem_key
 from dutchbook.settings.table import Description, Row, rows, secret, secret_rows, setting
 from dutchbook.settings.trading import TradingSettings
-
-
-class Mode(Enum):
-    """What happens to an order: nothing, a simulated exchange, the venue."""
-
-    DRY_RUN = "dry-run"
-    PAPER = "paper"
-    LIVE = "live"
 
 
 class Profile(Enum):

@@ -125,7 +125,7 @@ class FeedSettings:
         "feed.keepalive_s",
         "DUTCHBOOK_FEED_KEEPALIVE_S",
         kind=SECONDS,
-        default="10",
+        default="1",
         meaning="seconds between keep-alive messages",
     )
     silent_ns: int = setting(

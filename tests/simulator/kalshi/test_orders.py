@@ -135,6 +135,17 @@ def test_an_expiring_order_leaves_at_its_second() -> None:
     assert book(ann) == ([], [])
 
 
+@pytest.mark.parametrize(("amended", "status"), [(None, "canceled"), (0, "resting"), (T0 // SECOND + 90, "resting")])
+def test_an_amendment_can_move_or_remove_the_expiry(amended: int | None, status: str) -> None:
+    _, ann = floor()
+    order_id = ann.placed("bid", "0.4000", "10", expiration_time=T0 // SECOND + 60)["order_id"]
+    body = {"ticker": TICKER, "side": "bid", "price": "0.4000", "count": "10", "expiration_time": amended}
+    sent = {key: value for key, value in body.items() if value is not None}
+    assert ann.send("POST", f"{ORDERS}/{order_id}/amend", sent).status == 200
+    ann.now = T0 + 60 * SECOND
+    assert ann.read(order_id)["status"] == status
+
+
 def test_reduce_only_is_capped_by_the_position() -> None:
     _, ann = quoted([(40, 100)], [(60, 100)])
     ann.placed("bid", "0.6000", "10", IOC)
@@ -400,6 +411,7 @@ def test_only_a_smaller_amendment_keeps_the_place_in_the_queue(total: str, first
     response = ann.send("POST", f"{ORDERS}/{order_id}/amend", body)
     assert response.status == 200
     assert json.loads(response.body)["remaining_count"] == f"{total}.00"
+    assert ann.read(order_id)["initial_count_fp"] == f"{total}.00"
     exchange.take(TICKER, "flow", False, 400_000, 5 * ONE, T0)
     assert (ann.position(), bob.position()) == (("5.00", "0.00") if first else ("0.00", "5.00"))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from dutchbook.simulator.polymarket import signing
+from dutchbook.simulator.polymarket.venue import Mode
 from simulator.polymarket.trader import GAME, SECOND, World, error, spec
 
 FOK_TEXT = "order couldn't be fully filled. FOK orders are fully filled or killed."
@@ -186,7 +188,7 @@ def test_an_order_signed_for_another_exchange_is_an_invalid_signature(kind: int,
         ({"tokenId": "1234"}, "the orderbook 1234 does not exist"),
     ],
 )
-def test_a_tampered_order_is_refused_with_its_own_text(changes: dict[str, object], text: str) -> None:
+def test_a_tampered_order_is_refused_with_its_own_text(changes: dict[str, Any], text: str) -> None:
     ann = World().trader()
     assert ann.refused("BUY", **changes) == text
     assert ann.read("/data/orders")["data"] == []
@@ -354,10 +356,10 @@ def test_a_missed_heartbeat_cancels_everything_of_its_key() -> None:
         ("disabled", 503, 503, 503),
     ],
 )
-def test_the_modes_of_the_engine_refuse_what_they_refuse(mode: str, taker: int, maker: int, cancel: int) -> None:
+def test_the_modes_of_the_engine_refuse_what_they_refuse(mode: Mode, taker: int, maker: int, cancel: int) -> None:
     world = World()
     ann = world.trader()
-    world.exchange.mode = mode  # type: ignore[assignment]
+    world.exchange.mode = mode
     assert ann.post("BUY").status == taker
     assert ann.post("BUY", postOnly=True).status == maker
     assert ann.call("DELETE", "/cancel-all").status == cancel

@@ -260,8 +260,8 @@ class Trader:
             market, "giver", empty if house_sells else level, level if house_sells else empty, self.world.now
         )
         self.done("BUY", "0.5", size, leg=leg, market=market, order_type="FOK")
-        self.world.exchange.quote(market, "giver", [], [], self.world.now)
         self.world.pass_time(3 * SECOND)
+        self.world.exchange.quote(market, "giver", [], [], self.world.now)
 
     @property
     def money(self) -> dict[str, Any]:

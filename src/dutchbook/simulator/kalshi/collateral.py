@@ -26,13 +26,11 @@ class Claim:
     price: int
     size: int
     rate: Fraction
-    crossing: bool = False
-    """It would trade at once, before anything that rests."""
     fills: int = 1
 
-    def queue_key(self) -> tuple[bool, int]:
-        """Sorts claims of one market and direction in the order in which they would fill."""
-        return not self.crossing, -self.price if self.buy else self.price
+    def queue_key(self) -> int:
+        """Sorts claims of one market and direction as they would fill; one that trades at once has the best limit."""
+        return -self.price if self.buy else self.price
 
 
 def _need(claim: Claim, opened: int, unit: int) -> int:

@@ -249,7 +249,7 @@ class Desk:
             left -= maker.remaining
             fills += 1
         rate = market.rates.taker if crossed else market.rates.maker
-        incoming = Claim(market, buy, price, size, rate, bool(crossed), max(1, fills + (left > 0)))
+        incoming = Claim(market, buy, price, size, rate, max(1, fills + (left > 0)))
         resting = [each for each in self._resting.get(account.user_id, {}).values() if each is not instead_of]
         if required(account, market.shard, resting, incoming) > account.cash.get(market.shard, 0):
             raise Refusal(400, "insufficient_balance", "insufficient balance")

@@ -148,7 +148,7 @@ class PolymarketExchange(Venue):
         for (buy, price), size in wanted.items():
             if size <= 0 or (buy, price) in current:
                 continue
-            done = listed.take(buy, price, size, skip_owner=account.name)
+            done = listed.take(buy, price, size)
             trades += placing.record(self, listed, done, account, None, now)
             left = size - sum(execution.size for execution in done)
             if left:

@@ -109,11 +109,11 @@ class Market:
             self.book.cancel(order_id)
         return order
 
-    def take(self, buy: bool, limit: int, size: int, skip_owner: str | None = None) -> list[Execution]:
+    def take(self, buy: bool, limit: int, size: int) -> list[Execution]:
         """Match against the book and remember the levels it changed."""
-        for order in self.book.crossing(buy, limit, skip_owner=skip_owner):
+        for order in self.book.crossing(buy, limit):
             self._touch(order.buy, order.price)
-        return self.book.take(buy, limit, size, skip_owner=skip_owner)
+        return self.book.take(buy, limit, size)
 
     def changes(self, now: int) -> list[Change]:
         """The levels that differ since the last call, with their new sizes; advances the book's timestamp if any do."""

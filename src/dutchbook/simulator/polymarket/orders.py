@@ -119,7 +119,6 @@ class Order:
     order_type: str
     expiration: int
     created_ns: int
-    post_only: bool
     filled: int = 0
     held: int = 0
     status: str = LIVE
@@ -138,10 +137,6 @@ class Order:
     def book_price(self) -> int:
         """The limit in YES terms."""
         return self.market.own_price(self.token, self.price)
-
-    @property
-    def open(self) -> bool:
-        return self.status in (LIVE, DELAYED)
 
     def cost_to_hold(self) -> int:
         """What the rest of the order needs: pUSD rounded up for a BUY, shares for a SELL."""

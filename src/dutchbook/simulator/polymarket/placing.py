@@ -100,7 +100,6 @@ def _admit(venue: Venue, account: Account, api_key: str, posting: Posting, now: 
         order_type=posting.orderType,
         expiration=expiration,
         created_ns=now,
-        post_only=posting.postOnly,
     )
 
 

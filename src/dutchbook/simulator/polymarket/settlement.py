@@ -39,8 +39,7 @@ def _reach_chain(venue: Venue, trade: Trade, now: int) -> None:
         move(venue, trade)
         trade.transaction = "0x" + hashlib.sha256(f"{venue.seed}:{trade.id}".encode()).hexdigest()
         _report(venue, trade, MINED, now)
-        if trade.market.resolved is not None and venue.auto_redeem:
-            redeem_all(venue, trade.market)
+        _redeem_late(venue, trade.market)
     end = max(now, trade.matched_ns + venue.confirmed_lag_ns)
     venue.at(end, lambda when: _finish(venue, trade, when))
 
@@ -49,8 +48,15 @@ def _finish(venue: Venue, trade: Trade, now: int) -> None:
     if trade.doomed:
         _release(trade)
         _report(venue, trade, FAILED, now)
+        _redeem_late(venue, trade.market)
     else:
         _report(venue, trade, CONFIRMED, now)
+
+
+def _redeem_late(venue: Venue, market: Market) -> None:
+    """Tokens that a trade delivered, or gave back, after the market was resolved."""
+    if market.resolved is not None and venue.auto_redeem:
+        redeem_all(venue, market)
 
 
 def _report(venue: Venue, trade: Trade, status: str, now: int) -> None:

@@ -63,9 +63,6 @@ class Trade:
     def parties(self) -> tuple[Party, ...]:
         return (self.taker, *self.makers)
 
-    def concerns(self, account: Account) -> bool:
-        return any(party.account is account for party in self.parties)
-
     def _common(self, viewer: Account) -> dict[str, object]:
         fee_bps = "1000" if self.market.rate else "0"
         body: dict[str, object] = {

@@ -14,13 +14,13 @@ from typing import Final
 
 from dutchbook.core.account import Balances, Positions, Resolution
 from dutchbook.core.claim import MarketId, native_of, venue_of
-from dutchbook.core.clock import HOUR, MILLISECOND, SECOND, Clock, Entropy, uuid4_text
+from dutchbook.core.clock import HOUR, SECOND, Clock, Entropy, uuid4_text
 from dutchbook.core.errors import DutchbookError, InvalidOrder, Lost, MalformedFrame, NotSent, Refused, Skip
 from dutchbook.core.market import Market
 from dutchbook.core.money import MICRO
 from dutchbook.core.order import Fill, Intent, OrderReport, Prepared, ReportStatus
 from dutchbook.core.transport import Response, Transport
-from dutchbook.core.venue import BookSnapshot, Capabilities, OrderIdentity
+from dutchbook.core.venue import BookSnapshot, Capabilities, OrderIdentity, VenueMode
 from dutchbook.venues.kalshi import catalogue, portfolio, wire
 from dutchbook.venues.kalshi.config import VENUE, KalshiConfig, KalshiKey
 from dutchbook.venues.kalshi.errors import failure, venue_error
@@ -54,8 +54,7 @@ class KalshiData:
         venue does not know; markets that cannot be read are left out and kept in `unreadable`.
         """
         self.unreadable = {}
-        found = await (self._open_markets() if natives is None else self._named_markets(natives))
-        return found
+        return await (self._open_markets() if natives is None else self._named_markets(natives))
 
     async def _open_markets(self) -> list[Market]:
         body = (await self._rest.get("/series", (), "series list")).body
@@ -120,22 +119,23 @@ class KalshiData:
                 self.unreadable[row.ticker] = str(error)
         return found
 
-    async def server_time(self) -> int:
-        """The venue's wall clock (ns), from one cheap read.
-
-        The user-data timestamp is the only sub-second statement; it counts while it lies in the second that the
-        answer's Date header names. Otherwise the middle of that second, which is exact to half a second.
-        """
+    async def server_time(self) -> tuple[int, int]:
+        """The second that the answer's Date header names; without one, from the user-data time, which may lag a little."""
         response = await self._rest.get("/exchange/user_data_timestamp", (), "server time")
-        as_of = portfolio.decode_as_of(response.body)
         date = response.headers.get("date")
         if date is None:
-            return as_of
+            as_of = portfolio.decode_as_of(response.body)
+            return as_of, as_of + SECOND
         try:
             second = nanoseconds(parsedate_to_datetime(date))
         except (ValueError, TypeError):
             raise MalformedFrame(f"kalshi server time: Date header {date!r} is no date") from None
-        return as_of if second <= as_of < second + SECOND else second + 500 * MILLISECOND
+        return second, second + SECOND
+
+    async def mode(self) -> VenueMode:
+        """From the exchange status. Its top level speaks of shard 0 only; a shard that trades differently says so."""
+        response = await self._rest.get("/exchange/status", (), "exchange status")
+        return portfolio.decode_mode(response.body)
 
     async def snapshot(self, market: MarketId) -> BookSnapshot:
         """The whole book. The venue states no time for it: it is as of the moment before it was asked for."""

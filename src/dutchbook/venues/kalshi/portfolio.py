@@ -19,6 +19,7 @@ from dutchbook.core.errors import MalformedFrame
 from dutchbook.core.fees import Liquidity
 from dutchbook.core.money import MICRO, Cash, Price, Rounding, Size, notional
 from dutchbook.core.order import Action, Fill, Intent
+from dutchbook.core.venue import VenueMode
 from dutchbook.venues.kalshi.config import VENUE
 from dutchbook.venues.kalshi.fields import (
     Instant,
@@ -180,6 +181,22 @@ def settlement_fee(row: SettlementRow, yes_value: Price) -> Cash:
 def decode_as_of(body: bytes) -> int:
     """The wall time (ns) up to which the venue's private reads are complete."""
     return nanoseconds(decoded(_AS_OF, body, "user data timestamp").as_of_time)
+
+
+class _Status(msgspec.Struct):
+    exchange_active: bool
+    trading_active: bool
+
+
+_STATUS = msgspec.json.Decoder(_Status)
+
+
+def decode_mode(body: bytes) -> VenueMode:
+    """What the exchange takes now. A trading pause still takes cancels; an exchange pause takes nothing."""
+    status = decoded(_STATUS, body, "exchange status")
+    if not status.exchange_active:
+        return VenueMode.PAUSED
+    return VenueMode.TRADING if status.trading_active else VenueMode.CANCEL_ONLY
 
 
 def settlement_for(rows: Iterable[SettlementRow], market: MarketId) -> SettlementRow | None:

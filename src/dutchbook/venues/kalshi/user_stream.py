@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from dutchbook.core.claim from dutchbook.core.errors import MalformedFrame
+from dutchbook.core.errors import MalformedFrame
 from dutchbook.core.events import FillSeen, MarketChanged, OrderSeen, StreamEvent, StreamTrouble
 from dutchbook.core.market import Market
 from dutchbook.core.order import Prepared

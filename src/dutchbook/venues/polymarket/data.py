@@ -13,11 +13,11 @@ import msgspec
 
 from dutchbook.core.account import Resolution
 from dutchbook.core.claim import MarketId, native_of
-from dutchbook.core.clock import MILLISECOND
+from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.errors import MalformedFrame, Skip
 from dutchbook.core.market import Market
 from dutchbook.core.transport import Request, Transport
-from dutchbook.core.venue import BookSnapshot
+from dutchbook.core.venue import BookSnapshot, VenueMode
 from dutchbook.venues.polymarket.catalogue import (
     ClobMarket,
     GammaMarket,
@@ -92,9 +92,15 @@ class PolymarketData:
                 found.append(market)
         return found
 
-    async def server_time(self) -> int:
-        """The venue's clock in nanoseconds, stated to the second."""
-        return read_time(await self._get(f"{self._config.clob_url}/time", "time"))
+    async def server_time(self) -> tuple[int, int]:
+        """The venue's clock, stated to the second."""
+        second = read_time(await self._get(f"{self._config.clob_url}/time", "time"))
+        return second, second + SECOND
+
+    async def mode(self) -> VenueMode:
+        """TRADING when the engine answers; it announces restarts and post-only time only in answers to orders."""
+        await self._get(f"{self._config.clob_url}/ok", "ok")
+        return VenueMode.TRADING
 
     async def snapshot(self, market: MarketId) -> BookSnapshot:
         """The YES token's book; raises InvalidOrder for a market that was never read."""

@@ -14,8 +14,12 @@ from dutchbook.core.order import Action
 from dutchbook.venues.polymarket.config import DEPOSIT_WALLET, PolymarketKey, keccak256
 
 
+AMOY: Final = 80002
+_AMOY_V3: Final = "0x9fE6e61422AdB6F610d8597F9684b16912D50C3D"
+
+
 class ExchangeContract(Enum):
-    """The contracts that settle orders: (address, domain version)."""
+    """The contracts that settle orders: (address, domain version). The test chain has its own V3."""
 
     STANDARD = ("0xE111180000d2663C0091e4f400237545B87B996B", "2")
     NEG_RISK = ("0xe2222d279d744050d28e00520010520000310F59", "2")
@@ -63,6 +67,8 @@ def _address_word(address: str) -> bytes:
 def domain_separator(contract: ExchangeContract, chain_id: int) -> bytes:
     """The EIP-712 domain hash of an exchange on a chain."""
     address, version = contract.value
+    if contract is ExchangeContract.V3 and chain_id == AMOY:
+        address = _AMOY_V3
     return keccak256(_DOMAIN_TYPE + _NAME + keccak256(version.encode()) + _word(chain_id) + _address_word(address))
 
 

@@ -1,0 +1,217 @@
+"""`dutchbook demo`: both simulators and the real engine, in live mode against loopback, then a report with its proof.
+
+Reads no settings file, no `.env` and no secret variable; has a ledger of its own; refuses any URL that is not loopback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dutchbook.cli.compose import kalshi_pair, links_from_rows, polymarket_pair, simulated_keys
+from dutchbook.cli.worlds import WorldProcess
+from dutchbook.core.clock import MILLISECOND, SECOND, Clock, Entropy, SystemClock, SystemEntropy
+from dutchbook.core.errors import DutchbookError
+from dutchbook.core.fees import Precision
+from dutchbook.core.mode import Mode
+from dutchbook.core.money import Cash, Rate, Size, format_micros
+from dutchbook.core.trade import Phase
+from dutchbook.engine.config import EngineConfig
+from dutchbook.engine.engine import Engine, VenueSide
+from dutchbook.engine.proof import differences
+from dutchbook.feed.connection import KeepAlive
+from dutchbook.ledger.journal import Identity, Journal
+from dutchbook.ledger.statistics import statistics
+from dutchbook.risk.limits import RiskLimits
+from dutchbook.venues.http import AioTransport
+from dutchbook.venues.kalshi import KalshiConfig
+from dutchbook.venues.polymarket import PolymarketConfig
+
+DOLLAR = 1_000_000
+PERCENT = 10**10
+
+
+def demo_config() -> EngineConfig:
+    """Limits of the demo: larger bets than the defaults, so that bundles of several dollars fit."""
+    limits = RiskLimits(
+        min_bet=Cash(DOLLAR),
+        max_bet=Cash(50 * DOLLAR),
+        min_roi=Rate(PERCENT // 4),
+        max_roi=Rate(50 * PERCENT),
+        min_edge=Rate(2 * PERCENT),
+        min_profit=Cash(DOLLAR // 100),
+        max_daily_trades=1_000,
+        max_daily_loss=Cash(100 * DOLLAR),
+        min_platform_balance=Cash(5 * DOLLAR),
+        max_event_exposure=Cash(100 * DOLLAR),
+        max_order_contracts=Size(100 * DOLLAR),
+        cooldown_ns=2 * SECOND,
+        close_margin_ns=60 * SECOND,
+        balance_max_age_ns=30 * SECOND,
+        feed_silent_ns=5 * SECOND,
+    )
+    return EngineConfig(
+        mode=Mode.LIVE,
+        limits=limits,
+        zone=ZoneInfo("UTC"),
+        min_profit=limits.min_profit,
+        keep_alive=KeepAlive(every_ns=500 * MILLISECOND, silent_ns=5 * SECOND),
+        balance_every_ns=2 * SECOND,
+        results_every_ns=SECOND // 2,
+    )
+
+
+@dataclass(slots=True)
+class Demo:
+    """A running demo: the engine, its world, and when it began."""
+
+    engine: Engine
+    world: WorldProcess
+    transport: AioTransport
+    journal: Journal
+    seconds: float
+    seed: int
+    began_s: float
+
+
+async def open_demo(seed: int, seconds: float, ledger_path: Path) -> Demo:
+    """Start the simulators, connect the engine to them, and let it trade."""
+    world = await WorldProcess.start(seed)
+    transport: AioTransport | None = None
+    try:
+        clock, entropy = SystemClock(), SystemEntropy()
+        transport = AioTransport(clock)
+        sides = simulated_sides(world, transport, clock, entropy)
+        kalshi, polymarket = world.venue("kalshi"), world.venue("polymarket")
+        journal = Journal.write(
+            ledger_path,
+            Identity(
+                mode=Mode.LIVE.value,
+                profile="simulators",
+                hosts=(kalshi["rest_url"], polymarket["rest_url"]),
+                accounts=(kalshi["accounts"][0]["key_id"], polymarket["accounts"][0]["address"]),
+            ),
+        )
+        links = links_from_rows(world.description["links"], approved=True)
+        engine = Engine(demo_config(), sides, links, journal, clock, entropy)
+        await engine.start()
+    except BaseException:
+        if transport is not None:
+            await transport.close()
+        await world.stop()
+        raise
+    return Demo(engine, world, transport, journal, seconds, seed, time.monotonic())
+
+
+def simulated_sides(
+    world: WorldProcess, transport: AioTransport, clock: Clock, entropy: Entropy
+) -> dict[str, VenueSide]:
+    """Both venues of a simulator process, with the accounts it made."""
+    kalshi_key, polymarket_key = simulated_keys(world.description)
+    kalshi, polymarket = world.venue("kalshi"), world.venue("polymarket")
+    rest = polymarket["rest_url"]
+    kalshi_data, kalshi_trading = kalshi_pair(
+        KalshiConfig(kalshi["rest_url"], kalshi["ws_url"], precision=Precision.DIRECT),
+        kalshi_key,
+        transport,
+        transport,
+        clock,
+        entropy,
+    )
+    polymarket_data, polymarket_trading = polymarket_pair(
+        PolymarketConfig(
+            clob_url=rest,
+            gamma_url=rest,
+            data_url=rest,
+            market_ws_url=polymarket["market_ws_url"],
+            user_ws_url=polymarket["user_ws_url"],
+        ),
+        polymarket_key,
+        transport,
+        transport,
+        clock,
+        entropy,
+    )
+    return {
+        "kalshi": VenueSide(kalshi_data, kalshi_trading, transport, transport),
+        "polymarket": VenueSide(polymarket_data, polymarket_trading, transport, transport),
+    }
+
+
+async def settle_and_close(demo: Demo) -> dict[str, Any]:
+    """End the world, wait for its results, compare the ledger with both venues, stop everything; the report's figures."""
+    engine = demo.engine
+    engine.halt_entries()
+    await _until(lambda: not engine.health()["working"], 30)
+    await _until(lambda: all(engine.accounts.settled_with(venue) for venue in engine.trading), 10)
+    before = await _proof(engine)
+    await demo.world.ask("settle")
+    await _until(lambda: not any(True for _ in engine.ledger.holding()), 15)
+    for venue in engine.trading:
+        await engine.accounts.refresh(venue)
+        engine.accounts.true_up(venue)
+    after = await _proof(engine)
+    finished = await engine.stop("demo over")
+    figures = report(demo, before + after, finished)
+    demo.journal.close()
+    await demo.transport.close()
+    await demo.world.stop()
+    return figures
+
+
+async def _proof(engine: Engine) -> list[str]:
+    try:
+        for venue in engine.trading:
+            await engine.accounts.refresh(venue)
+            engine.accounts.true_up(venue)
+        return await differences(engine.ledger, engine.trading)
+    except DutchbookError as error:
+        return [f"statements could not be read: {error}"]
+
+
+async def _until(done: Any, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not done() and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+
+
+def report(demo: Demo, mismatches: list[str], finished: bool) -> dict[str, Any]:
+    """Figures of a finished demo, as plain data. Dollar figures are decimal text."""
+    engine = demo.engine
+    figures = statistics(engine.ledger.trades.values(), engine.config.zone)
+    snapshot = engine.funnel.snapshot()
+    latencies = sorted(engine.latency.tick_to_order)
+    return {
+        "seconds": demo.seconds,
+        "seed": demo.seed,
+        "funnel": snapshot["funnel"],
+        "trades": {
+            "locked": figures.successful,
+            "rolled_back": figures.rolled_back,
+            "failed": figures.failed,
+            "naked": figures.naked,
+        },
+        "fees": format_micros(figures.fees),
+        "pnl": format_micros(figures.realised),
+        "rollback_losses": format_micros(figures.rollback_losses),
+        "ledger_matches_venues": not mismatches and finished and engine.failure is None,
+        "mismatches": mismatches,
+        "unsettled": sum(1 for trade in engine.ledger.holding()),
+        "working": sum(trade.working or trade.phase is Phase.NAKED for trade in engine.ledger.trades.values()),
+        "reasons": snapshot["reasons"],
+        "alarms": [f"{alarm.code}: {alarm.text}" for alarm in engine.ledger.alarms],
+        "journal_records": engine.journal.seq,
+        "tick_to_order_us": _median_us(latencies),
+        "engine_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "ledger": str(demo.journal.path),
+        "failure": None if engine.failure is None else f"{type(engine.failure).__name__}: {engine.failure}",
+    }
+
+
+def _median_us(values: list[int]) -> int | None:
+    return values[len(values) // 2] // 1_000 if values else None

@@ -1,0 +1,34 @@
+"""Holds the ledger against the venues' own statements: cash to the millionth and contracts per market. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dutchbook.core.claim import venue_of
+from dutchbook.core.money import Size, format_micros
+from dutchbook.core.venue import Trading
+from dutchbook.ledger.projection import Ledger
+
+
+async def differences(ledger: Ledger, trading: Mapping[str, Trading]) -> list[str]:
+    """One sentence for each figure that differs; empty when everything agrees.
+
+    Raises the venue's error when a statement cannot be read: no statement is not an empty one.
+    """
+    found: list[str] = []
+    for venue, side in trading.items():
+        balances = await side.balances()
+        positions = await side.positions()
+        for pool, stated in balances.available.items():
+            expected = ledger.cash.get(pool, 0)
+            if stated != expected:
+                found.append(f"{pool}: venue {format_micros(stated)}, ledger {format_micros(expected)}")
+        ours = {market: size for market, size in ledger.net().items() if venue_of(market) == venue}
+        theirs = {claim.market: positions.net(claim.market) for claim in positions.held}
+        for market in sorted(ours.keys() | {m for m, size in theirs.items() if size}):
+            if theirs.get(market, Size(0)) != ours.get(market, Size(0)):
+                found.append(
+                    f"{market}: venue holds {format_micros(theirs.get(market, 0))}, "
+                    f"ledger {format_micros(ours.get(market, 0))}"
+                )
+    return found
