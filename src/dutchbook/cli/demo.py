@@ -59,7 +59,6 @@ def demo_config() -> EngineConfig:
         mode=Mode.LIVE,
         limits=limits,
         zone=ZoneInfo("UTC"),
-        min_profit=limits.min_profit,
         keep_alive=KeepAlive(every_ns=500 * MILLISECOND, silent_ns=5 * SECOND),
         balance_every_ns=2 * SECOND,
         results_every_ns=SECOND // 2,
@@ -147,12 +146,12 @@ async def settle_and_close(demo: Demo) -> dict[str, Any]:
     """End the world, wait for its results, compare the ledger with both venues, stop everything; the report's figures."""
     engine = demo.engine
     engine.halt_entries()
-    await _until(lambda: not engine.health()["working"], 30)
-    await _until(lambda: all(engine.accounts.settled_with(venue) for venue in engine.trading), 10)
+    await _until(lambda: not engine.trades.working, 30)
+    await _until(lambda: all(engine.accounts.settled_with(venue) for venue in engine.desk.trading), 10)
     before = await _proof(engine)
     await demo.world.ask("settle")
-    await _until(lambda: not any(True for _ in engine.ledger.holding()), 15)
-    for venue in engine.trading:
+    await _until(lambda: not any(True for _ in engine.desk.ledger.holding()), 15)
+    for venue in engine.desk.trading:
         await engine.accounts.refresh(venue)
         engine.accounts.true_up(venue)
     after = await _proof(engine)
@@ -166,10 +165,10 @@ async def settle_and_close(demo: Demo) -> dict[str, Any]:
 
 async def _proof(engine: Engine) -> list[str]:
     try:
-        for venue in engine.trading:
+        for venue in engine.desk.trading:
             await engine.accounts.refresh(venue)
             engine.accounts.true_up(venue)
-        return await differences(engine.ledger, engine.trading)
+        return await differences(engine.desk.ledger, engine.desk.trading)
     except DutchbookError as error:
         return [f"statements could not be read: {error}"]
 
@@ -183,9 +182,9 @@ async def _until(done: Any, seconds: float) -> None:
 def report(demo: Demo, mismatches: list[str], finished: bool) -> dict[str, Any]:
     """Figures of a finished demo, as plain data. Dollar figures are decimal text."""
     engine = demo.engine
-    figures = statistics(engine.ledger.trades.values(), engine.config.zone)
-    snapshot = engine.funnel.snapshot()
-    latencies = sorted(engine.latency.tick_to_order)
+    figures = statistics(engine.desk.ledger.trades.values(), engine.desk.config.zone)
+    snapshot = engine.desk.funnel.snapshot()
+    latencies = sorted(engine.pursuit.tick_to_order_ns)
     return {
         "seconds": demo.seconds,
         "seed": demo.seed,
@@ -199,17 +198,19 @@ def report(demo: Demo, mismatches: list[str], finished: bool) -> dict[str, Any]:
         "fees": format_micros(figures.fees),
         "pnl": format_micros(figures.realised),
         "rollback_losses": format_micros(figures.rollback_losses),
-        "ledger_matches_venues": not mismatches and finished and engine.failure is None,
+        "ledger_matches_venues": not mismatches and finished and engine.desk.failure is None,
         "mismatches": mismatches,
-        "unsettled": sum(1 for trade in engine.ledger.holding()),
-        "working": sum(trade.working or trade.phase is Phase.NAKED for trade in engine.ledger.trades.values()),
+        "unsettled": sum(1 for trade in engine.desk.ledger.holding()),
+        "working": sum(trade.working or trade.phase is Phase.NAKED for trade in engine.desk.ledger.trades.values()),
         "reasons": snapshot["reasons"],
-        "alarms": [f"{alarm.code}: {alarm.text}" for alarm in engine.ledger.alarms],
-        "journal_records": engine.journal.seq,
+        "alarms": [f"{alarm.code}: {alarm.text}" for alarm in engine.desk.ledger.alarms],
+        "journal_records": engine.desk.journal.seq,
         "tick_to_order_us": _median_us(latencies),
         "engine_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "ledger": str(demo.journal.path),
-        "failure": None if engine.failure is None else f"{type(engine.failure).__name__}: {engine.failure}",
+        "failure": None
+        if engine.desk.failure is None
+        else f"{type(engine.desk.failure).__name__}: {engine.desk.failure}",
     }
 
 

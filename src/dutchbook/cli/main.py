@@ -25,7 +25,7 @@ def demo(seconds: float = 30, seed: int = 1):
     async def go():
         d = await open_demo(seed, seconds, Path(f"/tmp/demo-{seed}.db"))
         try:
-            await asyncio.wait_for(d.engine.failed.wait(), seconds)
+            await asyncio.wait_for(d.engine.desk.failed.wait(), seconds)
         except TimeoutError:
             pass
         print(json.dumps(await settle_and_close(d), indent=1))

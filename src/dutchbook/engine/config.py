@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from dutchbook.core.clock import SECOND
 from dutchbook.core.mode import Mode
-from dutchbook.core.money import Cash, Rate
+from dutchbook.core.money import Rate
 from dutchbook.feed.connection import KeepAlive
 from dutchbook.risk.limits import RiskLimits
 
@@ -21,7 +21,6 @@ class EngineConfig:
     zone: ZoneInfo
     sending: bool = True
     hurdle: Rate = Rate(0)
-    min_profit: Cash = Cash(10_000)
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
     send_window_ns: int = 2 * SECOND
     balance_every_ns: int = 5 * SECOND

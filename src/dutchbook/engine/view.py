@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from dutchbook.core.book import Book
@@ -26,7 +27,7 @@ UNRESOLVED = frozenset({Phase.HEDGING, Phase.UNWINDING, Phase.NAKED})
 class Figures:
     """Per-event and per-day figures folded from the ledger's trades."""
 
-    day: object = None
+    day: date | None = None
     trades_today: int = 0
     realised_today: Cash = Cash(0)
     open_positions: dict[str, int] = field(default_factory=dict)
@@ -48,6 +49,10 @@ class Figures:
             if trade.phase in UNRESOLVED:
                 figures.unresolved.append(trade)
         return figures
+
+    def current(self, zone: ZoneInfo, wall_ns: int) -> bool:
+        """Whether these are still today's."""
+        return self.day == local_day(wall_ns, zone)
 
     def counters(self, books: Mapping[MarketId, Book]) -> DailyCounters:
         """Today's counters, with naked legs marked at the executable bid now."""

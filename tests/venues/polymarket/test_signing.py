@@ -193,7 +193,7 @@ def test_a_wrong_private_key_is_refused_without_an_echo(text: str) -> None:
     with pytest.raises(CredentialsError) as refused:
         PolymarketKey(text)
     assert str(refused.value) == "Invalid private key"
-    assert refused.value.__cause__ is None and refused.value.__suppress_context__ or not refused.value.__context__
+    assert (refused.value.__cause__ is None and refused.value.__suppress_context__) or not refused.value.__context__
 
 
 def test_no_secret_shows_in_a_repr() -> None:

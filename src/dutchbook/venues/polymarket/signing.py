@@ -13,7 +13,6 @@ from typing import Final
 from dutchbook.core.order import Action
 from dutchbook.venues.polymarket.config import DEPOSIT_WALLET, PolymarketKey, keccak256
 
-
 AMOY: Final = 80002
 _AMOY_V3: Final = "0x9fE6e61422AdB6F610d8597F9684b16912D50C3D"
 

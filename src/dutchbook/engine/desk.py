@@ -1,0 +1,173 @@
+"""What the parts of a running engine share: ledger, markets, books, clock, and the one way to record a fact.
+
+Holds state and hands it out; judges nothing, sends nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from dutchbook.core.book import Book
+from dutchbook.core.claim import MarketId
+from dutchbook.core.clock import Clock, Entropy
+from dutchbook.core.errors import DutchbookError, ImpossibleEvent
+from dutchbook.core.facts import Alarmed, AnyFact, KillSwitchSet
+from dutchbook.core.link import Link
+from dutchbook.core.market import Market
+from dutchbook.core.position import TradeBook
+from dutchbook.core.transport import Transport
+from dutchbook.core.venue import MarketData, Trading
+from dutchbook.engine.config import EngineConfig
+from dutchbook.engine.funnel import Funnel
+from dutchbook.engine.view import Figures
+from dutchbook.execution.decide import Policy
+from dutchbook.ledger.journal import Journal
+from dutchbook.ledger.projection import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class VenueSide:
+    """One venue as the engine uses it. Data and trading have their own transports: on paper they differ."""
+
+    data: MarketData
+    trading: Trading
+    data_transport: Transport
+    trading_transport: Transport
+
+
+class Desk:
+    """Shared state of one engine. Also the services that trade drivers work with."""
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        venues: Mapping[str, VenueSide],
+        links: Mapping[str, Link],
+        journal: Journal,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self.config = config
+        self.venues = venues
+        self.links = links
+        self.journal = journal
+        self.clock = clock
+        self.entropy = entropy
+        self.trading: Mapping[str, Trading] = {name: side.trading for name, side in venues.items()}
+        netting = frozenset(name for name, side in venues.items() if side.trading.capabilities.nets_positions)
+        self.ledger = Ledger(netting).replay(journal.records())
+        self.markets: dict[MarketId, Market] = {}
+        self.books: dict[MarketId, Book] = {}
+        self.identities: dict[str, tuple[str, str]] = {}
+        self.funnel = Funnel()
+        self.policy = Policy(
+            absence_margin_ns={n: s.trading.capabilities.absence_margin_ns for n, s in venues.items()},
+            naked_retry_ns=config.naked_retry_ns,
+        )
+        self.send_window_ns = config.send_window_ns
+        self.log = structlog.get_logger().bind(mode=config.mode.tag)
+        self.accepting = False
+        self.failed = asyncio.Event()
+        self.failure: BaseException | None = None
+        self._figures: Figures | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # -- facts --------------------------------------------------------------------------------------------------------
+
+    def record(self, *facts: AnyFact) -> None:
+        """Apply facts to the ledger and write them, before anything that follows from them is sent.
+
+        A fact that no table knows becomes an alarm, throws the kill switch and raises ImpossibleEvent; a ledger that
+        cannot be written fails the engine and raises LedgerError.
+        """
+        now = self.clock.wall()
+        done: list[AnyFact] = []
+        try:
+            for fact in facts:
+                self.ledger.apply(fact, now)
+                done.append(fact)
+        except ImpossibleEvent as error:
+            for extra in (
+                Alarmed("impossible_event", str(error), getattr(facts[len(done)], "trade", "")),
+                KillSwitchSet(True, f"impossible event: {error}", "engine"),
+            ):
+                self.ledger.apply(extra, now)
+                done.append(extra)
+            self.log.error("impossible event", error=str(error))
+            raise
+        finally:
+            self._figures = None
+            if done:
+                self._write(done, now)
+
+    def _write(self, facts: list[AnyFact], at_ns: int) -> None:
+        try:
+            self.journal.append(facts, at_ns)
+        except DutchbookError as error:
+            self.fail(error)
+            raise
+
+    def note(self, trade: TradeBook, event: str, **details: object) -> None:
+        """One log line about a trade."""
+        self.log.info(event, trade=trade.id, phase=trade.phase.value, **details)
+
+    def track(self, identity: str, trade: str, order: str) -> None:
+        """From now on stream messages with this identity belong to this order."""
+        self.identities[identity] = (trade, order)
+
+    def trip(self, reason: str) -> None:
+        """Throw the kill switch, once, for a reason; it is in the ledger and survives a restart."""
+        if self.ledger.kill_switch is None:
+            self.record(KillSwitchSet(True, reason, "engine"), Alarmed("kill_switch", reason))
+            self.log.error("kill switch", reason=reason)
+
+    def figures(self) -> Figures:
+        """Per-event and per-day figures, computed anew after a fact or when the day has changed."""
+        wall = self.clock.wall()
+        if self._figures is None or not self._figures.current(self.config.zone, wall):
+            self._figures = Figures.of(self.ledger, self.config.zone, wall)
+        return self._figures
+
+    # -- tasks --------------------------------------------------------------------------------------------------------
+
+    def every(self, period_ns: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do some work again and again, the first time after one period."""
+
+        async def loop() -> None:
+            while True:
+                await self.clock.sleep(period_ns)
+                await work()
+
+        self.spawn(loop(), work.__name__)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run a task whose failure fails the engine."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+
+        def finished(done: asyncio.Task[Any]) -> None:
+            self._tasks.discard(done)
+            error = None if done.cancelled() else done.exception()
+            if error is not None:
+                self.fail(error)
+
+        task.add_done_callback(finished)
+
+    def fail(self, error: BaseException) -> None:
+        """Something that must not happen did: no new trades, and whoever runs the engine is told."""
+        self.accepting = False
+        if self.failure is None:
+            self.failure = error
+            self.log.error("engine failed", error=f"{type(error).__name__}: {error}")
+        self.failed.set()
+
+    async def cancel_tasks(self) -> None:
+        """End everything that `spawn` started."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,60 @@
+"""What an engine does on the side, by the clock: balances, venue modes and clocks, results, snapshots for readers."""
+
+from __future__ import annotations
+
+from dutchbook.core.errors import DutchbookError
+from dutchbook.core.money import format_dollars
+from dutchbook.core.venue import VenueMode
+from dutchbook.engine.accounts import Accounts
+from dutchbook.engine.desk import Desk
+from dutchbook.engine.settlement import Settlement
+
+
+class Housekeeping:
+    """Periodic work. A failed reading is said and grows stale; it is never replaced by a guess."""
+
+    def __init__(self, desk: Desk, accounts: Accounts, settlement: Settlement) -> None:
+        self.modes: dict[str, VenueMode] = {}
+        self.offsets_ns: dict[str, int] = {}
+        self._desk = desk
+        self._accounts = accounts
+        self._settlement = settlement
+
+    async def check_venues(self) -> None:
+        """The venues' modes and clocks. An offset counts only as far as the venue's coarse statement cannot explain it."""
+        desk = self._desk
+        for name, side in desk.venues.items():
+            try:
+                self.modes[name] = await side.data.mode()
+                before = desk.clock.wall()
+                earliest, latest = await side.data.server_time()
+                after = desk.clock.wall()
+            except DutchbookError as error:
+                self.modes.pop(name, None)
+                desk.log.warning("venue not checked: no new trades there", venue=name, reason=str(error))
+                continue
+            self.offsets_ns[name] = max(0, earliest - after) or min(0, latest - before)
+
+    async def refresh_balances(self) -> None:
+        """Read every balance, and compare it where nothing is in flight."""
+        for venue in self._desk.trading:
+            if await self._accounts.refresh(venue):
+                await self.compare_cash(venue)
+            else:
+                self._desk.log.warning("balance not read", venue=venue, reason=self._accounts.errors[venue])
+
+    async def compare_cash(self, venue: str) -> None:
+        """With nothing in flight the balance must be the ledger's; a difference must show twice before it is booked."""
+        accounts = self._accounts
+        if not accounts.settled_with(venue) or not accounts.true_up(venue):
+            return
+        if not await accounts.refresh(venue) or not accounts.settled_with(venue):
+            return
+        for difference in accounts.true_up(venue):
+            accounts.adopt(difference)
+            self._desk.log.error("cash difference", pool=difference.pool, amount=format_dollars(difference.amount, 6))
+
+    async def poll_results(self) -> None:
+        """Ask the venues for results that trades wait for."""
+        for trouble in await self._settlement.poll(self._desk.trading):
+            self._desk.log.warning("results not read", reason=trouble)

@@ -1,0 +1,244 @@
+"""One quote's path: a touched book -> crossings -> a sized bundle -> the gate -> the intent journaled -> orders sent.
+
+Every judgement is made elsewhere: what crosses and how much of it (`opportunity`), whether it may (`risk`), how it is opened
+(`execution`). This file hands on, and counts what came how far.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from dutchbook.core.book import Book
+from dutchbook.core.claim import MarketId, venue_of
+from dutchbook.core.clock import MINUTE, uuid4_text
+from dutchbook.core.errors import DryRunError, ExecutionFailedError, InvalidOrder
+from dutchbook.core.facts import LegPlan, OrderMoved, OrderPlan, TradeOpened, TradeTurned
+from dutchbook.core.mode import Mode
+from dutchbook.core.money import format_dollars, format_micros
+from dutchbook.core.opportunity import Bundle, Opportunity, Rejection
+from dutchbook.core.order import OrderEvent
+from dutchbook.core.position import TradeBook
+from dutchbook.core.trade import Turn
+from dutchbook.engine.accounts import Accounts
+from dutchbook.engine.desk import Desk
+from dutchbook.engine.driver import order_plan
+from dutchbook.engine.funnel import Stage
+from dutchbook.engine.trades import Trades
+from dutchbook.execution.decide import first_round
+from dutchbook.opportunity.scan import Scanner, data_alarms
+from dutchbook.opportunity.sizing import SizeLimits, size_bundle
+from dutchbook.risk.approved import Approved
+from dutchbook.risk.gate import TRIPS_KILL_SWITCH, RiskGate
+from dutchbook.risk.view import RiskView
+
+
+class Pursuit:
+    """From book to orders. `view` gives what the gate sees; `observe_book` lets paper trading follow the live book."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        accounts: Accounts,
+        trades: Trades,
+        view: Callable[[], RiskView],
+        observe_book: Callable[[Book], None] | None,
+    ) -> None:
+        self.scanner = Scanner((), {})
+        self.last_attempt_ns: dict[str, int] = {}
+        self.dry_runs = 0
+        self.dry_run_cost = 0
+        self.tick_to_order_ns: deque[int] = deque(maxlen=10_000)
+        self._desk = desk
+        self._accounts = accounts
+        self._trades = trades
+        self._view = view
+        self._observe_book = observe_book
+        self._gate = RiskGate(desk.config.limits)
+        self._held_back_at = 0
+
+    def watch(self) -> None:
+        """Index the links over the markets that are known now."""
+        self.scanner = Scanner(self._desk.links.values(), self._desk.markets)
+        for refused in self.scanner.refused.values():
+            self._desk.log.warning("link not watched", reason=refused)
+
+    def on_book(self, book: Book) -> None:
+        """A book changed: what crosses now, and should it be traded?"""
+        desk = self._desk
+        funnel = desk.funnel
+        funnel.books += 1
+        if self._observe_book is not None:
+            self._observe_book(book)
+        if not book.live:
+            self.forget(book.market)
+            return
+        if book.crossed:
+            alarm = data_alarms(book)
+            if alarm is not None:
+                funnel.alarms[alarm.code] += 1
+        crossing = self.scanner.crossings(book.market, desk.books)
+        if funnel.open_bundles():
+            self._end_episodes(book.market, crossing)
+        if crossing:
+            funnel.updates_crossing += 1
+            self._pursue(crossing, book.received_ns)
+
+    def forget(self, market: MarketId) -> None:
+        """A book is gone: what crossed on it crosses no more."""
+        if self._desk.funnel.open_bundles():
+            self._end_episodes(market, ())
+
+    def _end_episodes(self, market: MarketId, crossing: Sequence[Bundle]) -> None:
+        funnel = self._desk.funnel
+        still = {bundle.id for bundle in crossing}
+        for bundle in self.scanner.bundles_with(market):
+            if bundle.id in funnel.open_bundles() and bundle.id not in still:
+                funnel.ended(bundle.id)
+
+    def _pursue(self, crossing: Sequence[Bundle], frame_ns: int) -> None:
+        """Size every crossing bundle, then offer them to the gate, the most profitable first; trade the first approved."""
+        desk = self._desk
+        config, funnel = desk.config, desk.funnel
+        now, wall = desk.clock.monotonic(), desk.clock.wall()
+        limits = SizeLimits(
+            max_cost=config.limits.max_bet,
+            pools=self._accounts.available(),
+            max_contracts=config.limits.max_order_contracts,
+            min_profit=config.limits.min_profit,
+            hurdle=config.hurdle,
+        )
+        found: list[Opportunity] = []
+        for bundle in crossing:
+            sized = size_bundle(bundle, desk.books, desk.markets, limits, now, wall)
+            if isinstance(sized, Rejection):
+                funnel.saw(bundle.id, now, Stage.CROSSING, sized)
+            else:
+                found.append(sized)
+        found.sort(key=lambda opportunity: opportunity.profit, reverse=True)
+        view = self._view() if found else None
+        for opportunity in found:
+            assert view is not None
+            bundle_id = opportunity.bundle.id
+            verdict = self._gate.check(opportunity, view)
+            if isinstance(verdict, Rejection):
+                funnel.saw(bundle_id, now, Stage.NET_POSITIVE, verdict)
+                if verdict.code in TRIPS_KILL_SWITCH:
+                    desk.trip(verdict.text)
+                continue
+            refusal = self.attempt(verdict, frame_ns)
+            if refusal is None:
+                funnel.saw(bundle_id, now, Stage.TRADED, Rejection("traded", ""))
+                return
+            funnel.saw(bundle_id, now, Stage.APPROVED, refusal)
+
+    def attempt(self, approved: Approved, frame_ns: int) -> Rejection | None:
+        """Execute one approved plan; a rejection says why nothing was sent."""
+        desk = self._desk
+        if not desk.accepting:
+            return Rejection("stopping", "the engine takes no new trades now")
+        if not desk.config.sending:
+            wall = desk.clock.wall()
+            if wall - self._held_back_at >= MINUTE:
+                self._held_back_at = wall
+                desk.log.warning("live, but nothing is sent: set EXECUTOR_ENABLED=true to turn the second key")
+            return Rejection("executor_disabled", "EXECUTOR_ENABLED is false: nothing is sent")
+        self.last_attempt_ns[approved.opportunity.bundle.link.event] = desk.clock.monotonic()
+        try:
+            self.execute(approved, frame_ns)
+        except DryRunError:
+            self.dry_runs += 1
+            self.dry_run_cost += approved.worst_cost
+        except ExecutionFailedError as error:
+            desk.log.error("not executed", reason=str(error))
+            return Rejection("execution", str(error))
+        return None
+
+    def execute_cycle(self, plans: Sequence[Approved]) -> list[bool]:
+        """Execute plans in order; True for each that was sent, or in dry-run would have been."""
+        return [self.attempt(plan, self._desk.clock.monotonic()) is None for plan in plans]
+
+    def execute(self, approved: Approved, frame_ns: int) -> TradeBook:
+        """Open a trade: identities fixed, the whole intent journaled, then every first order sent.
+
+        Raises DryRunError where a request would have left in dry-run, ExecutionFailedError when an order cannot be built.
+        """
+        desk = self._desk
+        if approved.expired(desk.clock.wall()):
+            raise ExecutionFailedError("the approval has expired; its books are old")
+        trade_id = uuid4_text(desk.entropy)[:8]
+        intents = first_round(approved, trade_id)
+        deadline = desk.clock.wall() + desk.send_window_ns
+        try:
+            prepared = [desk.trading[venue_of(i.claim.market)].prepare(i, deadline) for i in intents]
+        except InvalidOrder as error:
+            raise ExecutionFailedError(f"an order cannot be built: {error}") from error
+        plans = tuple(
+            order_plan(intent, order, desk.markets[intent.claim.market])
+            for intent, order in zip(intents, prepared, strict=True)
+        )
+        opened = _opening(trade_id, approved, plans)
+        if desk.config.mode is Mode.DRY_RUN:
+            desk.record(
+                opened,
+                *(OrderMoved(trade_id, plan.id, OrderEvent.DRY_RUN) for plan in plans),
+                TradeTurned(trade_id, Turn.DRY_RUN, "dry run"),
+            )
+            self._announce(trade_id, approved)
+            raise DryRunError(f"trade {trade_id}: dry run, nothing is sent")
+        desk.record(
+            opened,
+            TradeTurned(trade_id, Turn.START),
+            *(OrderMoved(trade_id, plan.id, OrderEvent.SEND) for plan in plans),
+        )
+        for intent, order in zip(intents, prepared, strict=True):
+            desk.track(order.identity, trade_id, intent.id)
+        trade = desk.ledger.trades[trade_id]
+        self._trades.drive(trade).dispatch(prepared)
+        self.tick_to_order_ns.append(desk.clock.monotonic() - frame_ns)
+        self._announce(trade_id, approved)
+        return trade
+
+    def _announce(self, trade_id: str, approved: Approved) -> None:
+        opportunity = approved.opportunity
+        self._desk.log.info(
+            "trade opened",
+            trade=trade_id,
+            legs=[
+                f"{format_micros(leg.size, trim=True)} {leg.claim} at {format_micros(leg.limit, trim=True)} or better"
+                for leg in approved.legs
+            ],
+            profit=format_dollars(opportunity.profit, 4),
+            worst_cost=format_dollars(approved.worst_cost, 4),
+        )
+
+
+def _opening(trade_id: str, approved: Approved, plans: tuple[OrderPlan, ...]) -> TradeOpened:
+    """The fact that opens a trade: the whole intent."""
+    opportunity = approved.opportunity
+    link = opportunity.bundle.link
+    quotes = {leg.claim: leg for leg in opportunity.legs}
+    return TradeOpened(
+        trade=trade_id,
+        link=link.id,
+        kind=link.kind.value,
+        event=link.event,
+        guaranteed=opportunity.bundle.guaranteed,
+        size=opportunity.size,
+        expected_profit=opportunity.profit,
+        roi=opportunity.roi,
+        legs=tuple(
+            LegPlan(
+                market=leg.claim.market,
+                outcome=leg.claim.outcome,
+                pool=leg.pool,
+                size=leg.size,
+                limit=leg.limit,
+                cash=quotes[leg.claim].cash,
+                fee=quotes[leg.claim].fee,
+                worst=leg.worst,
+            )
+            for leg in approved.legs
+        ),
+        orders=plans,
+    )

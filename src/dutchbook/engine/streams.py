@@ -1,0 +1,117 @@
+"""The venues' streams: one connection for books and one for the account at each venue, and where each event goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from dutchbook.core.account import Resolution
+from dutchbook.core.book import Book
+from dutchbook.core.claim import MarketId, native_of, venue_of
+from dutchbook.core.errors import DutchbookError
+from dutchbook.core.events import (
+    BookGap,
+    FillFailed,
+    FillSeen,
+    MarketChanged,
+    MarketResolved,
+    OrderSeen,
+    StreamEvent,
+    StreamTrouble,
+)
+from dutchbook.core.transport import Transport
+from dutchbook.core.venue import BookStream, Stream
+from dutchbook.engine.desk import Desk
+from dutchbook.engine.pursuit import Pursuit
+from dutchbook.engine.trades import Trades
+from dutchbook.feed.connection import Connection
+
+
+class Streams:
+    """Connections by name (`kalshi books`, `kalshi user`)."""
+
+    def __init__(self, desk: Desk, trades: Trades, pursuit: Pursuit, resolved: Callable[[Resolution], None]) -> None:
+        self.connections: dict[str, Connection] = {}
+        self.gaps = 0
+        self.resyncs = 0
+        self._desk = desk
+        self._trades = trades
+        self._pursuit = pursuit
+        self._resolved = resolved
+
+    def open(self) -> None:
+        """Start every connection; books are not live before their first snapshot."""
+        desk = self._desk
+        for name, side in desk.venues.items():
+            mine = [market for market in desk.markets.values() if market.venue == name]
+            books = side.data.stream(mine)
+            desk.books.update(books.books)
+            self._connect(f"{name} books", books, side.data_transport)
+            self._connect(f"{name} user", side.trading.stream(), side.trading_transport)
+
+    def heard(self) -> dict[str, int]:
+        """Monotonic time of the last frame of each venue's book stream."""
+        return {name: self.connections[f"{name} books"].last_frame_ns for name in self._desk.venues}
+
+    def _connect(self, name: str, stream: Stream, transport: Transport) -> None:
+        desk = self._desk
+        connection = Connection(
+            name, stream, transport, desk.clock, lambda events: self.deliver(name, events), desk.config.keep_alive
+        )
+        self.connections[name] = connection
+        desk.spawn(connection.run(), name)
+
+    def deliver(self, source: str, events: Sequence[StreamEvent]) -> None:
+        """Everything that a stream says, in order."""
+        log = self._desk.log
+        for event in events:
+            match event:
+                case Book():
+                    self._pursuit.on_book(event)
+                case FillSeen():
+                    if not self._trades.on_fill(event.fill):
+                        log.warning("fill of an order that is not ours", source=source, fill=event.fill.id)
+                case OrderSeen():
+                    self._trades.on_report(event.report)
+                case FillFailed():
+                    self._trades.on_fill_failed(event)
+                case MarketResolved():
+                    self._resolved(event.resolution)
+                case BookGap():
+                    self._gap(source, event)
+                case MarketChanged():
+                    self._desk.spawn(self._reload(event.market), f"reload {event.market}")
+                case StreamTrouble():
+                    log.warning("stream trouble", source=source, reason=event.reason)
+
+    def _gap(self, source: str, event: BookGap) -> None:
+        self.gaps += 1
+        for market in event.markets:
+            self._pursuit.forget(market)
+        self._desk.log.warning("book gap", source=source, reason=event.reason, books=len(event.markets))
+        if event.fetch:
+            self._desk.spawn(self._fetch(source, event.markets), f"resync {source}")
+
+    async def _fetch(self, source: str, markets: Sequence[MarketId]) -> None:
+        """Books by REST after a gap; one that cannot be fetched stays invalid until the stream brings it."""
+        connection = self.connections[source]
+        stream = cast(BookStream, connection.stream)
+        for market in markets:
+            try:
+                snapshot = await self._desk.venues[venue_of(market)].data.snapshot(market)
+            except DutchbookError as error:
+                self._desk.log.warning("book not fetched", market=market, reason=str(error))
+                continue
+            self.resyncs += 1
+            self.deliver(source, stream.load(snapshot, self._desk.clock.monotonic()))
+
+    async def _reload(self, market: MarketId) -> None:
+        """A market changed (tick, status, close, fees): read it again before trading on it."""
+        side = self._desk.venues[venue_of(market)]
+        try:
+            (fresh,) = await side.data.markets([native_of(market)])
+        except (DutchbookError, ValueError) as error:
+            self._desk.log.warning("market not read again", market=market, reason=str(error))
+            return
+        side.trading.know([fresh])
+        self._desk.markets[market] = fresh
