@@ -28,7 +28,8 @@ _Column = tuple[int, ...]
 def bundles_of(link: Link) -> tuple[Bundle, ...]:
     """Every minimal bundle of 2 to 6 claims, one unit each, smallest first, in an order and with ids stable across runs.
 
-    Minimal: without any one claim it would guarantee less, and it is not two bundles that guarantee as much apart.
+    Minimal: without any one claim it would guarantee less, and it is not two parts, each paying 1, that guarantee as much
+    when bought apart.
     Raises Skip naming the link when it has too many markets to search, or no bundle at all.
     """
     if len(link.payoffs) > MAX_MARKETS:

@@ -121,16 +121,18 @@ class Leg:
 class Segment:
     """A straight piece of the profit line, for sizes above `low` up to `end`.
 
-    `base` is the profit before rounding at `low`, `slope` the marginal edge after the hurdle.
+    `base` is the profit before rounding at `low`, `slope` the marginal edge after the hurdle. A piece that just meets a
+    hurdle `rises` (it earns the hurdle); one that just breaks even without a hurdle does not (it only ties up cash).
     """
 
-    __slots__ = ("base", "end", "low", "slope", "steps")
+    __slots__ = ("base", "end", "low", "rises", "slope", "steps")
 
-    def __init__(self, low: int, end: int, base: int, slope: int, steps: list[Step]) -> None:
+    def __init__(self, low: int, end: int, base: int, slope: int, rises: bool, steps: list[Step]) -> None:
         self.low = low
         self.end = end
         self.base = base
         self.slope = slope
+        self.rises = rises
         self.steps = steps
 
     def smooth(self, size: int) -> int:
@@ -202,7 +204,8 @@ class DepthWalk:
         if end <= low:
             self._ended = True
             return None
-        segment = Segment(low, end, self._base, self._guaranteed - cost - self._hurdle, steps)
+        slope = self._guaranteed - cost - self._hurdle
+        segment = Segment(low, end, self._base, slope, slope > 0 or (slope == 0 and self._hurdle > 0), steps)
         self.segments.append(segment)
         self._ended = end < high or high == self._most
         self._low = end
@@ -210,21 +213,21 @@ class DepthWalk:
         return segment
 
     def rise(self) -> None:
-        """Make segments until the line falls or ends."""
+        """Make segments until the line no longer rises, or ends."""
         segment = self.extend()
-        while segment is not None and segment.slope >= 0:
+        while segment is not None and segment.rises:
             segment = self.extend()
 
     def downwards(self) -> Iterator[Candidate]:
         """Sizes from the top of the line (after `rise`) towards zero."""
         for segment in reversed(self.segments):
-            if segment.slope >= 0:
+            if segment.rises:
                 for size in reversed(segment.sizes()):
                     yield segment.smooth(size), size, segment
 
     def upwards(self) -> Iterator[Candidate]:
         """Sizes from the top of the line (after `rise`) on to where it ends."""
-        number = next((i for i, segment in enumerate(self.segments) if segment.slope < 0), len(self.segments))
+        number = next((i for i, segment in enumerate(self.segments) if not segment.rises), len(self.segments))
         while number < len(self.segments) or self.extend() is not None:
             segment = self.segments[number]
             for size in segment.sizes():

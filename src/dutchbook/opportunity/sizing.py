@@ -111,7 +111,7 @@ def size_bundle(
             f"fees: {format_dollars(room, 4)} gross a bundle, {format_dollars(net, 4)} after fees and hurdle",
         )
     if segments:
-        top = max(segment.smooth(segment.end) + hurdle * segment.end for segment in segments if segment.slope >= 0)
+        top = max(segment.smooth(segment.end) + hurdle * segment.end for segment in segments if segment.rises)
         if top < limits.min_profit * CASH_SCALE:
             return _below_minimum(top // CASH_SCALE, limits)
     best = _search(walk, bundle.guaranteed, hurdle, budgets)
@@ -159,7 +159,7 @@ def _search(walk: DepthWalk, guaranteed: Price, hurdle: int, budgets: Sequence[B
     best: _Sized | None = None
     best_value = 0
     for evaluations, (bound, size, segment) in enumerate(_best_first(walk)):
-        if bound < best_value or bound <= 0 or evaluations == MAX_EVALUATIONS:
+        if bound <= best_value or evaluations == MAX_EVALUATIONS:
             break
         spent = [step.spent(size) for step in segment.steps]
         profit = guaranteed * size // MICRO - sum([cash + fee for cash, fee in spent])

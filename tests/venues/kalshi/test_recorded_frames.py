@@ -23,9 +23,10 @@ class _Line(msgspec.Struct):
 def _frames(window: Path) -> Iterator[tuple[int, bytes]]:
     decoder = msgspec.json.Decoder(_Line)
     for path in sorted(window.glob("*.ndjson.gz")):
-        for line in gzip.open(path):
-            row = decoder.decode(line)
-            yield row.recv_ms, bytes(row.event)
+        with gzip.open(path) as lines:
+            for line in lines:
+                row = decoder.decode(line)
+                yield row.recv_ms, bytes(row.event)
 
 
 def _replay(window: str) -> tuple[Book, int, list[BookGap]]:

@@ -472,6 +472,24 @@ async def test_an_order_that_is_not_listed_is_found_by_its_trades(desk: Desk) ->
         assert state(await trading.find(order)) == (ReportStatus.DONE, 10_000_000)
 
 
+async def test_failed_trades_count_for_nothing_in_a_lookup(desk: Desk) -> None:
+    desk.quote({}, {"0.5": "100"})
+    desk.exchange.fail_next_trades = 1
+    order, _ = await desk.place("10", "0.5")
+    desk.pass_time(10 * SECOND)
+    trading, _ = broken(desk, lambda request: Response(200, b"null") if "/data/order/" in request.url else None)
+    assert state(await trading.find(order)) == (ReportStatus.DONE, 0)
+
+
+async def test_both_protocol_versions_are_asked_for(desk: Desk) -> None:
+    wire = Broken(desk.transport, lambda request: None)
+    data = PolymarketData(wire, PolymarketConfig(), desk.registry)
+    await data.markets()
+    await data.markets(["rain"])
+    listings = [request.url for request in wire.seen if "/markets/keyset" in request.url]
+    assert listings and all("version=v1&version=v2" in url for url in listings)
+
+
 async def test_a_failed_lookup_is_an_error_and_not_an_absence(desk: Desk) -> None:
     order = desk.prepare("10", "0.5")
     for part in ("/data/order/", "/data/trades"):

@@ -148,6 +148,24 @@ def test_a_loaded_book_takes_the_changes_that_came_after_it() -> None:
     assert stream.books[MARKET].as_of_ns == 3100 * MILLISECOND and stream.books[MARKET].live
 
 
+def test_a_change_of_the_snapshots_own_millisecond_is_applied_again() -> None:
+    stream = started()
+    stream.receive(frame(changes(change("0.48", "1", "BUY", "0.49", "0.51"), at=2000)), 9)
+    stream.receive(frame(changes(change("0.49", "9", "BUY", "0.49", "0.51"), at=3000)), 10)
+    stream.load(BookSnapshot(MARKET, ((480_000, 6),), ((510_000, 7),), 3000 * MILLISECOND), 12)
+    assert sides(stream) == ([(490_000, 9_000_000), (480_000, 6)], [(510_000, 7)])
+
+
+def test_a_book_of_the_socket_is_newer_than_every_change_before_it() -> None:
+    stream = a_stream()
+    stream.receive(frame(changes(change("0.49", "9", "BUY", "0.49", "0.51"), at=3000)), 1)
+    stream.receive(frame(book({"0.4": "1"}, {"0.6": "1"}, at=3001)), 2)
+    stream.receive(frame(changes(change("0.4", "1", "BUY", "0.3", "0.6"), at=3002)), 3)
+    assert not stream.books[MARKET].live
+    stream.load(BookSnapshot(MARKET, ((300_000, 6),), ((600_000, 7),), 2999 * MILLISECOND), 4)
+    assert sides(stream) == ([(300_000, 6)], [(600_000, 7)])
+
+
 def test_a_loaded_book_that_the_stream_contradicts_is_a_gap_again() -> None:
     stream = started()
     stream.receive(frame(changes(change("0.48", "1", "BUY", "0.49", "0.51"), at=2000)), 9)

@@ -327,7 +327,8 @@ class KalshiTrading:
     async def _with_fee(self, result: Resolution) -> Resolution:
         if not result.final or result.yes_value in (0, MICRO):
             return result
-        params = [("ticker", native_of(result.market)), _LARGEST_PAGE]
+        # One market has one row, so the default page is enough and its documented largest size does not matter.
+        params = [("ticker", native_of(result.market))]
         async for page in self._rest.pages("/portfolio/settlements", params, portfolio.SETTLEMENTS, "settlements"):
             row = portfolio.settlement_for(page.settlements, result.market)
             if row is not None:

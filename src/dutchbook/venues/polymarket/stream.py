@@ -26,7 +26,7 @@ HEARTBEAT: Final = b"PING"
 ANSWER: Final = b"PONG"
 
 
-_SCALE: Final = tuple(10 ** (6 - places) for places in range(7))
+_SCALE: Final[tuple[int, ...]] = tuple(10 ** (6 - places) for places in range(7))
 
 
 class MicrosOf(dict[str, int]):
