@@ -18,7 +18,6 @@ POLY = MarketId("polymarket:P")
 CENT_FEES = kalshi_fees(Rate(RATE_ONE), "quadratic", Precision.NON_DIRECT)
 DIRECT_FEES = kalshi_fees(Rate(RATE_ONE), "quadratic", Precision.DIRECT)
 SPORTS = polymarket_fees(parse_rate("0.05"))
-FREE_OF_FEES = FREE
 
 Levels = Iterable[tuple[str, str]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dutchbook.core.errors import DutchbookError
 from dutchbook.core.money import format_dollars
 from dutchbook.core.venue import VenueMode
-from dutchbook.engine.accounts import Accounts
+from dutchbook.engine.accounts import Accounts, Difference
 from dutchbook.engine.desk import Desk
 from dutchbook.engine.settlement import Settlement
 
@@ -16,6 +16,7 @@ class Housekeeping:
     def __init__(self, desk: Desk, accounts: Accounts, settlement: Settlement) -> None:
         self.modes: dict[str, VenueMode] = {}
         self.offsets_ns: dict[str, int] = {}
+        self._unexplained: dict[str, dict[str, Difference]] = {}
         self._desk = desk
         self._accounts = accounts
         self._settlement = settlement
@@ -44,13 +45,23 @@ class Housekeeping:
                 self._desk.log.warning("balance not read", venue=venue, reason=self._accounts.errors[venue])
 
     async def compare_cash(self, venue: str) -> None:
-        """With nothing in flight the balance must be the ledger's; a difference must show twice before it is booked."""
+        """With nothing in flight the balance must be the ledger's.
+
+        A difference may be a payout whose result we have not read yet: so results are asked for, and only a difference
+        that stands unchanged at the next reading is booked as unexplained, with an alarm.
+        """
         accounts = self._accounts
-        if not accounts.settled_with(venue) or not accounts.true_up(venue):
+        if not accounts.settled_with(venue):
             return
-        if not await accounts.refresh(venue) or not accounts.settled_with(venue):
+        before = self._unexplained.pop(venue, {})
+        now = {difference.pool: difference for difference in accounts.true_up(venue)}
+        if not now:
             return
-        for difference in accounts.true_up(venue):
+        if any(before.get(pool) != difference for pool, difference in now.items()):
+            self._unexplained[venue] = now
+            await self.poll_results()
+            return
+        for difference in now.values():
             accounts.adopt(difference)
             self._desk.log.error("cash difference", pool=difference.pool, amount=format_dollars(difference.amount, 6))
 

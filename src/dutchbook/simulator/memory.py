@@ -149,12 +149,12 @@ class MemoryTransport:
         for answer in list(self._waiting):
             if not answer.done():
                 answer.set_exception(Lost("the transport was closed before the answer came"))
-        for delivery in set(self._deliveries.values()):
+        for delivery in dict.fromkeys(self._deliveries.values()):
             delivery.close()
 
     def flush(self) -> None:
         """Deliver what the exchanges have queued: call it after touching one by hand (a world's step)."""
-        for delivery in set(self._deliveries.values()):
+        for delivery in dict.fromkeys(self._deliveries.values()):
             delivery.flush()
 
     def _flush(self, delivery: Delivery) -> None:

@@ -16,7 +16,7 @@ import pytest
 from dutchbook.core.claim import Claim, Outcome
 from dutchbook.core.clock import DAY, HOUR, MINUTE, SECOND, SystemClock
 from dutchbook.core.errors import CredentialsError, Refused
-from dutchbook.core.events import FillSeen, MarketResolved, OrderSeen, StreamEvent
+from dutchbook.core.events import BookGap, FillSeen, MarketResolved, OrderSeen, StreamEvent
 from dutchbook.core.fees import Precision, order_fee
 from dutchbook.core.market import Market, MarketStatus
 from dutchbook.core.money import MICRO, Cash, Price, Size
@@ -183,6 +183,23 @@ async def test_a_rest_snapshot_and_the_stream_show_the_same_book() -> None:
         await desk.place(YES, BUY, "0.46", "10", IOC)
         await until_quiet(events)
         await same()
+        await events.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_dropped_delta_is_noticed_and_mended_by_a_fresh_snapshot() -> None:
+    async with a_desk() as desk:
+        stream = desk.data.stream([desk.market])
+        book = stream.books[desk.market.id]
+        events = follow(desk, stream)
+        await until_quiet(events)
+        desk.exchange.drop_deltas(1, 1, 1)
+        for price in ("0.43", "0.44"):
+            desk.quote([], [(price, "3")])
+            await desk.trading.reads_as_of()
+        seen = await until_quiet(events)
+        assert any(isinstance(event, BookGap) and event.markets == (desk.market.id,) for event in seen)
+        rest = await desk.data.snapshot(desk.market.id)
+        assert book.live and (tuple(book.bids.levels()), tuple(book.asks.levels())) == (rest.bids, rest.asks)
         await events.aclose()  # type: ignore[attr-defined]
 
 

@@ -108,9 +108,9 @@ def test_a_delta_changes_its_level_and_stamps_the_book() -> None:
     book = made.books[A.id]
     live(made, snapshot())
     version = book.version
-    assert live(made, delta(change="-4.25")) == (book,)
+    assert made.receive(delta(change="-4.25"), AT + 5) == (book,)
     assert book.bids.levels() == ladder(("0.4", "5.75"))
-    assert (book.as_of_ns, book.received_ns) == (1_669_149_841_000_000_000, AT)
+    assert (book.as_of_ns, book.received_ns) == (1_669_149_841_000_000_000, AT + 5)
     assert book.version > version and book.live
     live(made, delta(seq=3, change="-5.75"))
     assert book.bids.levels() == []
