@@ -72,7 +72,7 @@ def test_an_approval_ends_when_its_books_would_be_stale() -> None:
 
 
 one_market = replace(
-    opportunity(), legs=tuple(replace(leg, claim=leg.claim._replace(market=KALSHI)) for leg in opportunity().legs)
+    opportunity(), legs=tuple(leg._replace(claim=leg.claim._replace(market=KALSHI)) for leg in opportunity().legs)
 )
 TOO_GOOD = replace(opportunity(), roi=Rate(RATE_ONE * 51 // 100))
 UNAPPROVED = replace(LINK, approved=False)
@@ -319,7 +319,7 @@ def test_the_gate_computes_the_roi_itself_and_does_not_trust_the_scanner() -> No
 
 def test_a_worst_cost_that_leaves_out_the_fee_is_corrected() -> None:
     bare = opportunity()
-    bare = replace(bare, legs=tuple(replace(leg, worst=Cash(0)) for leg in bare.legs))
+    bare = replace(bare, legs=tuple(leg._replace(worst=Cash(0)) for leg in bare.legs))
     assert passed(bare, view()).worst_cost == dollars("1.86")
 
 

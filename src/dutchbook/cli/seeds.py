@@ -65,7 +65,12 @@ async def _play(seed: int, seconds: float, clock: VirtualClock, ledger: Path) ->
     kalshi_account = kalshi.add_account("trader", {0: THOUSAND_DOLLARS // 2, 2: THOUSAND_DOLLARS // 2}, clock.wall())
     polymarket_account = polymarket.add_account("trader", {0: THOUSAND_DOLLARS}, clock.wall())
     transport = MemoryTransport(
-        {"http://kalshi": kalshi, "ws://kalshi": kalshi, "http://polymarket": polymarket, "ws://polymarket": polymarket},
+        {
+            "http://kalshi": kalshi,
+            "ws://kalshi": kalshi,
+            "http://polymarket": polymarket,
+            "ws://polymarket": polymarket,
+        },
         clock,
         Latency(NETWORK_NS, NETWORK_NS, seed),
     )
@@ -150,9 +155,7 @@ def _sides(
         PolymarketKey(
             polymarket["private_key"],
             signature_type=int(polymarket["signature_type"]),
-            credentials=ApiCredentials(
-                polymarket["api_key"], polymarket["api_secret"], polymarket["api_passphrase"]
-            ),
+            credentials=ApiCredentials(polymarket["api_key"], polymarket["api_secret"], polymarket["api_passphrase"]),
         ),
         transport,
         transport,

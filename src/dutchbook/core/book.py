@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from dutchbook.core.claim import MarketId, Outcome
 from dutchbook.core.errors import MalformedFrame
@@ -92,13 +93,15 @@ class Ladder:
     def levels(self, depth: int | None = None) -> list[Level]:
         """(price, size), best first."""
         sign, sizes = self._sign, self._sizes
-        return [(Price(key * sign), Size(sizes[key])) for key in (self._keys if depth is None else self._keys[:depth])]
+        keys = self._keys if depth is None else self._keys[:depth]
+        # one cast for all: a call of Price and Size per level would cost more than the level itself
+        return cast("list[Level]", [(key * sign, sizes[key]) for key in keys])
 
     def complements(self, depth: int | None = None) -> list[Level]:
         """(1 - price, size), best first: this side as the other claim sees it."""
         sign, sizes = self._sign, self._sizes
         keys = self._keys if depth is None else self._keys[:depth]
-        return [(Price(MICRO - key * sign), Size(sizes[key])) for key in keys]
+        return cast("list[Level]", [(MICRO - key * sign, sizes[key]) for key in keys])
 
 
 class Book:

@@ -12,7 +12,10 @@ from enum import Enum
 from fractions import Fraction
 from typing import Final
 
-from dutchbook.core.money import MICRO, Cash, Price, Rate, Rounding, Size, divide, notional, parse_rate
+from dutchbook.core.money import MICRO, Cash, Price, Rate, Rounding, Size, divide, parse_rate
+
+_ONE_STEP: Final = 10**24
+"""Scale of rate x size x price x (1 - price) against millionths of a dollar, for exponent 1."""
 
 
 class Liquidity(Enum):
@@ -51,12 +54,16 @@ class FeeSchedule:
 
     def trade_fee(self, price: Price, size: Size, liquidity: Liquidity = Liquidity.TAKER) -> Cash:
         """One fill's fee, ceiling to `trade_quantum`, before any balance rounding."""
-        numerator = self.rate(liquidity) * size * (price * (MICRO - price)) ** self.exponent
-        if not numerator:
-            return Cash(0)
+        rate = self.taker_rate if liquidity is Liquidity.TAKER else self.maker_rate
+        exponent = self.exponent
+        if exponent == 1:
+            numerator = rate * size * price * (MICRO - price)
+            divisor = _ONE_STEP
+        else:
+            numerator = rate * size * (price * (MICRO - price)) ** exponent
+            divisor = 10 ** (12 + 12 * exponent)
         quantum = self.trade_quantum
-        # ceiling division; this is the hottest line of sizing
-        return Cash(-(-numerator // (10 ** (12 + 12 * self.exponent) * quantum)) * quantum)
+        return Cash(-(-numerator // (divisor * quantum)) * quantum)
 
 
 class FeeMeter:
@@ -68,34 +75,30 @@ class FeeMeter:
 
     __slots__ = ("_overpaid", "schedule")
 
-    def __init__(self, schedule: FeeSchedule) -> None:
+    def __init__(self, schedule: FeeSchedule, overpaid: Cash = Cash(0)) -> None:
+        """`overpaid` takes an order up where another meter stood."""
         self.schedule = schedule
-        self._overpaid = 0
+        self._overpaid: int = overpaid
 
     @property
     def overpaid(self) -> Cash:
         """Rounding overpayment not yet paid back, millionths of a dollar."""
         return Cash(self._overpaid)
 
-    def fork(self) -> FeeMeter:
-        """A second meter at the same point of the order: prices a possible next fill without charging this one."""
-        other = FeeMeter(self.schedule)
-        other._overpaid = self._overpaid
-        return other
-
     def charge(self, price: Price, size: Size, *, buying: bool, liquidity: Liquidity = Liquidity.TAKER) -> Cash:
         """The net fee of the next fill of this order; `price` is the claim's own price."""
-        trade = self.schedule.trade_fee(price, size, liquidity)
-        quantum = self.schedule.balance_quantum
+        schedule = self.schedule
+        trade = schedule.trade_fee(price, size, liquidity)
+        quantum = schedule.balance_quantum
         if not quantum:
             return trade
-        cash = notional(price, size, Rounding.CEIL if buying else Rounding.FLOOR)
-        change = (-cash if buying else cash) - trade
-        rounding = change % quantum
+        # floor of the signed revenue: a purchase's cash is rounded up, a sale's down
+        revenue = -price * size // MICRO if buying else price * size // MICRO
+        rounding = (revenue - trade) % quantum
         gross = trade + rounding
-        self._overpaid += rounding
-        rebate = min(self._overpaid, gross) // quantum * quantum
-        self._overpaid -= rebate
+        overpaid = self._overpaid + rounding
+        rebate = (overpaid if overpaid < gross else gross) // quantum * quantum
+        self._overpaid = overpaid - rebate
         return Cash(gross - rebate)
 
 

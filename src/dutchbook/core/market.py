@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from math import gcd
 
 from dutchbook.core.claim import MarketId, native_of, venue_of
@@ -111,8 +112,13 @@ class Market:
 
     def marketable_lot(self, price: Price, *, buying: bool = True) -> Size:
         """The smallest size step that a marketable order at `price` may have."""
-        cash_step = self.buy_cash_step if buying else self.sell_cash_step
-        # size * price must be a multiple of cash_step (in millionths): size is a multiple of this.
-        needed = cash_step * MICRO // gcd(cash_step * MICRO, price)
-        base = self.take_lot if buying else self.lot
-        return Size(base * needed // gcd(base, needed))
+        if buying:
+            return _lot(self.take_lot, self.buy_cash_step, price)
+        return _lot(self.lot, self.sell_cash_step, price)
+
+
+@lru_cache(maxsize=16_384)
+def _lot(base: Size, cash_step: Cash, price: Price) -> Size:
+    """The smallest multiple of `base` whose cash at `price` is a multiple of `cash_step`."""
+    needed = cash_step * MICRO // gcd(cash_step * MICRO, price)
+    return Size(base * needed // gcd(base, needed))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dutchbook.core.claim import Claim, MarketId
 from dutchbook.core.link import Link
@@ -11,16 +12,27 @@ from dutchbook.core.money import Cash, Price, Rate, Size
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Claims bought in equal numbers that pay at least `guaranteed` (millionths) in every core state of the link."""
+    """Claims bought in equal numbers that pay at least `guaranteed` (millionths) in every core state of the link.
+
+    `payouts` is what one of each claim pays together, state by state; empty when the link does not know a claim, which the
+    gate refuses.
+    """
 
     id: str
     link: Link
     claims: tuple[Claim, ...]
     guaranteed: Price
+    payouts: tuple[Price, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        link = self.link
+        known = all(claim.market in link.payoffs for claim in self.claims)
+        states = range(len(link.states)) if known else ()
+        sums = [Price(sum(link.pays(claim, state) for claim in self.claims)) for state in states]
+        object.__setattr__(self, "payouts", tuple(sums))
 
 
-@dataclass(frozen=True, slots=True)
-class LegQuote:
+class LegQuote(NamedTuple):
     """One leg of an opportunity. `cash` and `fee` are expected (depth-walked); `worst` is all at the limit, fee included."""
 
     claim: Claim
@@ -33,8 +45,7 @@ class LegQuote:
     taker_delay_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class StateOutcome:
+class StateOutcome(NamedTuple):
     """What the bundle brings in one state after its expected cost, millionths of a dollar."""
 
     state: str

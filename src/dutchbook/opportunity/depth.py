@@ -37,15 +37,29 @@ class Step:
     `product` is the sum of price times size over the levels before it, `unit` its all-in cost a contract before rounding.
     """
 
-    __slots__ = ("_fee", "_meter", "_previous", "end", "market", "price", "product", "start", "unit")
+    __slots__ = (
+        "_charged",
+        "_fee",
+        "_fees",
+        "_overpaid",
+        "_previous",
+        "end",
+        "market",
+        "price",
+        "product",
+        "start",
+        "unit",
+    )
 
     def __init__(self, market: Market, price: int, size: int, unit: int, previous: Step | None) -> None:
         self.market = market
         self.price = price
         self.unit = unit
         self._previous = previous
-        self._meter: FeeMeter | None = None
+        self._fees = market.fees
         self._fee = 0
+        self._overpaid = Cash(0)
+        self._charged = False
         if previous is None:
             self.start = 0
             self.product = 0
@@ -55,27 +69,27 @@ class Step:
             self.product = previous.product + previous.price * (previous.end - previous.start)
             self.end = previous.end + size
 
-    def _entered(self) -> FeeMeter:
-        """The order's meter when all levels before this one are filled; their exact fee is then in `_fee`."""
-        if self._meter is None:
-            pending = [self]
-            while (previous := pending[-1]._previous) is not None and previous._meter is None:
-                pending.append(previous)
-            for step in reversed(pending):
-                previous = step._previous
-                if previous is None or previous._meter is None:
-                    step._meter = FeeMeter(step.market.fees)
-                    continue
-                step._meter = previous._meter.fork()
-                filled = Size(previous.end - previous.start)
-                step._fee = previous._fee + step._meter.charge(Price(previous.price), filled, buying=True)
-        assert self._meter is not None
-        return self._meter
+    def _enter(self) -> None:
+        """Charge the levels before this one, so that `_fee` and `_overpaid` are the order's when it enters this level."""
+        chain = [self]
+        previous = self._previous
+        while previous is not None and not previous._charged:
+            chain.append(previous)
+            previous = previous._previous
+        meter = FeeMeter(self._fees, previous._overpaid if previous is not None else Cash(0))
+        fee = previous._fee if previous is not None else 0
+        for step in reversed(chain):
+            previous = step._previous
+            if previous is not None:
+                fee += meter.charge(previous.price, previous.end - previous.start, buying=True)  # type: ignore[arg-type]
+            step._fee, step._overpaid, step._charged = fee, meter.overpaid, True
 
     def spent(self, size: int) -> tuple[int, int]:
         """(cash, fee) of the leg's order for `size` contracts ending in this level: exact, millionths of a dollar."""
+        if not self._charged:
+            self._enter()
         taken = size - self.start
-        fee = self._entered().fork().charge(Price(self.price), Size(taken), buying=True)
+        fee = FeeMeter(self._fees, self._overpaid).charge(Price(self.price), Size(taken), buying=True)
         return -(-(self.product + self.price * taken) // MICRO), self._fee + fee
 
     def worst(self, size: int, expected: int) -> int:
@@ -83,7 +97,7 @@ class Step:
         if not self.start:
             return expected
         price, whole = Price(self.price), Size(size)
-        fee = FeeMeter(self.market.fees).charge(price, whole, buying=True)
+        fee = FeeMeter(self._fees).charge(price, whole, buying=True)
         return max(expected, notional(price, whole, Rounding.CEIL) + fee)
 
 
@@ -113,8 +127,11 @@ class Leg:
             self.step = None
             return
         price, size = self._levels[index]
+        spread = price * (MICRO - price)
         # floored, so that the line stays an upper bound of the exact profit
-        fee_unit = self._rate * (price * (MICRO - price)) ** self._exponent // self._fee_scale
+        fee_unit = (
+            self._rate * spread if self._exponent == 1 else self._rate * spread**self._exponent // self._fee_scale
+        )
         self.step = Step(self.market, price, size, price * PRICE_SCALE + fee_unit, self.step)
 
 
@@ -198,18 +215,23 @@ class DepthWalk:
         high = end
         for cash, numbers in self._budgets:
             # before rounding, with every contract at the limit: the least that the worst cost can be
-            unit = steps[numbers[0]].unit if len(numbers) == 1 else sum([steps[i].unit for i in numbers])
+            count = len(numbers)
+            if count == 1:
+                unit = steps[numbers[0]].unit
+            else:
+                unit = cost if count == len(steps) else sum([steps[i].unit for i in numbers])
             if unit * end > cash:
                 end = cash // unit
         if end <= low:
             self._ended = True
             return None
+        base = self._base
         slope = self._guaranteed - cost - self._hurdle
-        segment = Segment(low, end, self._base, slope, slope > 0 or (slope == 0 and self._hurdle > 0), steps)
+        segment = Segment(low, end, base, slope, slope > 0 or (slope == 0 and self._hurdle > 0), steps)
         self.segments.append(segment)
         self._ended = end < high or high == self._most
         self._low = end
-        self._base = segment.smooth(end)
+        self._base = base + slope * (end - low)
         return segment
 
     def rise(self) -> None:

@@ -270,11 +270,9 @@ def _opportunity(
         annual_yield=Rate(roi * DAYS_A_YEAR // days),
         divergence=link.divergence,
         outcomes=tuple(
-            StateOutcome(
-                state.name,
-                state.core,
-                Cash(sum([link.pays(claim, number) for claim in bundle.claims]) * size // MICRO - cost),
-            )
-            for number, state in enumerate(link.states)
+            [
+                StateOutcome(state.name, state.core, Cash(payout * size // MICRO - cost))
+                for state, payout in zip(link.states, bundle.payouts, strict=True)
+            ]
         ),
     )
