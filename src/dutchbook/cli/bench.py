@@ -1,0 +1,142 @@
+"""`dutchbook bench`: the measurements published in docs/benchmarks.md. Needs a checkout (the folder `benchmarks/`)."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import statistics
+import sys
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+import typer
+
+from dutchbook.core.errors import SettingsError
+
+app = typer.Typer(
+    help="Measure detection, frames and seeds; the results stand in docs/benchmarks.md.", no_args_is_help=True
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")]
+
+
+def _load(name: str) -> ModuleType:
+    """A file of the checkout's benchmarks folder. Raises SettingsError when there is no checkout around."""
+    path = Path(__file__).resolve().parents[3] / "benchmarks" / f"{name}.py"
+    if not path.exists():
+        raise SettingsError(f"{path}: not found; `dutchbook bench` runs from a source checkout")
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _show(figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(msgspec.json.encode(figures).decode())
+        return
+    for key, value in figures.items():
+        typer.echo(f"{key:36} {value}")
+
+
+@app.command()
+def detect(books: int = 100_000, seed: int = 7, as_json: Json = False) -> None:
+    """Detection against brute force on random two-venue books, and its speed."""
+    figures = _load("detection").run(books, seed)
+    _show(figures, as_json)
+    raise typer.Exit(0 if figures["ok"] else 1)
+
+
+@app.command()
+def frames(as_json: Json = False) -> None:
+    """Kalshi frames decoded, applied and read, against a typed decode alone."""
+    figures = _load("frames").run()
+    _show(figures, as_json)
+    raise typer.Exit(0 if figures["ok"] else 1)
+
+
+@app.command()
+def seeds(
+    seeds: Annotated[str, typer.Option(help="First and last seed, as A:B.")] = "1:20",
+    seconds: Annotated[float, typer.Option(help="Virtual seconds a seed.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """The demo in virtual time over a range of seeds, losses included."""
+    from dutchbook.cli.seeds import play_seed
+
+    first, _, last = seeds.partition(":")
+    if not (first.isdigit() and last.isdigit()):
+        raise SettingsError(f"--seeds: {seeds!r} is not A:B, for example 1:200")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    played = []
+    for seed in range(int(first), int(last) + 1):
+        played.append(play_seed(seed, seconds))
+        if not as_json:
+            one = played[-1]
+            trades, ends = one["trades"], "books agree" if one["ledger_matches_venues"] else "BOOKS DIFFER"
+            typer.echo(
+                f"seed {seed:4}  crossings {one['funnel']['crossings']:3}  locked {trades['locked']:2}  "
+                f"rolled back {trades['rolled_back']:2}  failed {trades['failed']:2}  naked {trades['naked']}  "
+                f"fees {one['fees']:>10}  P&L {one['pnl']:>11}  {ends}"
+            )
+    figures = summary(played)
+    if as_json:
+        figures["seeds"] = played
+    _show(figures, as_json)
+    raise typer.Exit(0 if figures["ok"] else 1)
+
+
+def summary(played: list[dict[str, Any]]) -> dict[str, Any]:
+    """Totals over seeds. Dollar figures are decimal text."""
+    profits = sorted(Decimal(one["pnl"]) for one in played)
+
+    def total(group: str, key: str) -> int:
+        return sum(int(one[group][key]) for one in played)
+
+    agree = sum(bool(one["ledger_matches_venues"]) for one in played)
+    return {
+        "played": len(played),
+        "books": total("funnel", "books"),
+        "crossings": total("funnel", "crossings"),
+        "net_positive": total("funnel", "net_positive"),
+        "traded": total("funnel", "traded"),
+        "locked": total("trades", "locked"),
+        "rolled_back": total("trades", "rolled_back"),
+        "failed": total("trades", "failed"),
+        "naked": total("trades", "naked"),
+        "fees": str(sum(Decimal(one["fees"]) for one in played)),
+        "pnl": str(sum(profits)),
+        "rollback_losses": str(sum(Decimal(one["rollback_losses"]) for one in played)),
+        "pnl_median": str(statistics.median(profits)),
+        "pnl_worst": str(profits[0]),
+        "pnl_best": str(profits[-1]),
+        "seeds_with_a_loss": sum(profit < 0 for profit in profits),
+        "seeds_with_lock_and_rollback": sum(
+            one["trades"]["locked"] > 0 and one["trades"]["rolled_back"] > 0 for one in played
+        ),
+        "seeds_with_alarms": sum(bool(one["alarms"]) for one in played),
+        "ledger_matches_venues": agree,
+        "ok": agree == len(played),
+    }
+
+
+@app.command(name="all")
+def everything(as_json: Json = False) -> None:
+    """All of the above with the published sizes."""
+    figures = {
+        "detect": _load("detection").run(100_000, 7),
+        "frames": _load("frames").run(),
+    }
+    for name, part in figures.items():
+        if not as_json:
+            typer.echo(f"-- {name}")
+            _show(part, False)
+    if as_json:
+        typer.echo(msgspec.json.encode(figures).decode())
+    raise typer.Exit(0 if all(part["ok"] for part in figures.values()) else 1)
