@@ -1,37 +1,81 @@
-"""The command line."""
+"""The command line's front door: which commands there are, and how an error leaves the program.
 
-import asyncio, sys, json
-from pathlib import Path
-import typer, structlog, logging
+Commands import what they need when they run, so that `--help` and the reading commands start fast. Nothing here trades.
+"""
 
-app = typer.Typer()
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import dutchbook
+from dutchbook.cli import bench, demo_command, doctor, read, run, sim
+from dutchbook.cli.output import ExitStatus, note, show_error, status_of
+from dutchbook.core.errors import DutchbookError
+
+app = typer.Typer(
+    name="dutchbook",
+    help="A trading engine for prediction markets: it buys bundles that pay more than they cost in every outcome. "
+    "Start with `dutchbook demo`: it needs no account and no network.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo_command.demo)
+app.command("run")(run.run)
+app.command("doctor")(doctor.doctor)
+app.command("status")(read.status)
+app.command("positions")(read.positions)
+app.command("trades")(read.trades)
+app.command("pnl")(read.pnl)
+app.command("explain")(read.explain)
+app.add_typer(read.journal, name="journal")
+app.command("sim")(sim.sim)
+app.add_typer(bench.app, name="bench")
 
 
-@app.command()
-def sim(venue: str, port: int = 0, seed: int = 0):
-    from dutchbook.simulator.process import run_exchange, run_world
-    from dutchbook.simulator.delivery import Latency
-
-    if venue == "both":
-        asyncio.run(run_world(seed, latency=Latency((2_000_000, 12_000_000), (2_000_000, 12_000_000), seed)))
-    else:
-        asyncio.run(run_exchange(venue, port, seed))
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dutchbook {dutchbook.__version__}")
+        raise typer.Exit
 
 
-@app.command()
-def demo(seconds: float = 30, seed: int = 1):
-    from dutchbook.cli.demo import open_demo, settle_and_close
-
-    async def go():
-        d = await open_demo(seed, seconds, Path(f"/tmp/demo-{seed}.db"))
-        try:
-            await asyncio.wait_for(d.engine.desk.failed.wait(), seconds)
-        except TimeoutError:
-            pass
-        print(json.dumps(await settle_and_close(d), indent=1))
-
-    asyncio.run(go())
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error; may stand anywhere.")] = False,
+) -> None:
+    """Options of the whole program; `main` has read --debug already."""
 
 
-def main():
-    app()
+def main() -> None:
+    """Run the command that the arguments name, and leave with its exit status."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    as_json, debug = "--json" in arguments, "--debug" in sys.argv
+    try:
+        status = app(args=arguments, standalone_mode=False, prog_name="dutchbook")
+    except typer.TyperException as error:
+        # an empty message means that the help text has been printed instead
+        if error.format_message():
+            show_error(error, error.format_message(), as_json=as_json, debug=debug)
+        status = ExitStatus.USAGE
+    except DutchbookError as error:
+        show_error(error, str(error), as_json=as_json, debug=debug)
+        status = status_of(error)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        show_error(error, f"{where}{error.strerror or error}", as_json=as_json, debug=debug)
+        status = ExitStatus.FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        note("interrupted")
+        status = ExitStatus.INTERRUPTED
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}; this is a fault of dutchbook, run again with --debug and report it"
+        show_error(error, text, as_json=as_json, debug=debug)
+        status = ExitStatus.FAILED
+    sys.exit(int(status or 0))

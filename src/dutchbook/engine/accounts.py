@@ -125,15 +125,18 @@ class Accounts:
 
         Call only when `settled_with(venue)`. Fills that a balance has confirmed once explain nothing later.
         """
+        different = {difference.pool: difference for difference in self.compare(venue)}
         left: list[Difference] = []
-        for difference in self.compare(venue):
-            trades, fills = self._computed_fees(difference.pool)
-            if trades and abs(difference.amount) <= FEE_TOLERANCE * len(fills):
-                self._recorder.record(FeeTrued(trades[-1].id, venue, difference.pool, -difference.amount))
-            else:
-                left.append(difference)
         for pool in self.balances[venue].available:
-            self._checked.update(self._computed_fees(pool)[1])
+            trades, fills = self._computed_fees(pool)
+            difference = different.get(pool)
+            if difference is not None:
+                if not trades or abs(difference.amount) > FEE_TOLERANCE * len(fills):
+                    # something else is going on: these fills have not been confirmed by this balance
+                    left.append(difference)
+                    continue
+                self._recorder.record(FeeTrued(trades[-1].id, venue, pool, -difference.amount))
+            self._checked.update(fills)
         return left
 
     def _computed_fees(self, pool: str) -> tuple[list[TradeBook], list[str]]:
