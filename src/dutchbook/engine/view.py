@@ -19,8 +19,7 @@ from dutchbook.ledger.projection import Ledger
 from dutchbook.ledger.statistics import local_day, statistics
 from dutchbook.risk.view import DailyCounters
 
-UNRESOLVED = frozenset({Phase.HEDGING, Phase.UNWINDING, Phase.NAKED})
-"""Phases in which legs may be unequal: no new entries meanwhile."""
+_UNRESOLVED = frozenset({Phase.HEDGING, Phase.UNWINDING, Phase.NAKED})
 
 
 @dataclass(slots=True)
@@ -46,7 +45,7 @@ class Figures:
             event = trade.opened.event
             figures.open_positions[event] = figures.open_positions.get(event, 0) + 1
             figures.exposure[event] = Cash(figures.exposure.get(event, 0) + at_risk(trade))
-            if trade.phase in UNRESOLVED:
+            if unresolved(trade):
                 figures.unresolved.append(trade)
         return figures
 
@@ -58,6 +57,13 @@ class Figures:
         """Today's counters, with naked legs marked at the executable bid now."""
         marks = sum(mark(trade, books) for trade in self.unresolved)
         return DailyCounters(self.trades_today, self.realised_today, Cash(marks))
+
+
+def unresolved(trade: TradeBook) -> bool:
+    """Whether legs are, or may stay, unequal: no new entries meanwhile. A first round still out is not unresolved yet."""
+    if trade.phase in _UNRESOLVED:
+        return True
+    return trade.working and all(row.ended for row in trade.orders()) and len({leg.held for leg in trade.legs}) > 1
 
 
 def at_risk(trade: TradeBook) -> Cash:
