@@ -96,7 +96,9 @@ def _new_ledger(seed: int) -> Path:
     try:
         FOLDER.mkdir(exist_ok=True)
     except OSError as error:
-        raise LedgerError(f"{FOLDER.resolve()}: cannot be created ({error.strerror}); run in a folder of yours") from None
+        raise LedgerError(
+            f"{FOLDER.resolve()}: cannot be created ({error.strerror}); run in a folder of yours"
+        ) from None
     return FOLDER / f"seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.db"
 
 
@@ -122,7 +124,9 @@ def report_lines(figures: Mapping[str, Any]) -> list[str]:
     if figures["tick_to_order_us"] is not None:
         lines.append(f"speed       {figures['tick_to_order_us']} µs from a frame to its orders (median)")
     if figures["ledger_matches_venues"]:
-        lines.append("proof       the ledger and both venues agree to the millionth of a dollar, before and after settlement")
+        lines.append(
+            "proof       the ledger and both venues agree to the millionth of a dollar, before and after settlement"
+        )
     else:
         lines.append("proof       FAILED: the ledger and the venues do not agree")
         lines += [f"            {mismatch}" for mismatch in figures["mismatches"]]

@@ -60,9 +60,11 @@ def main() -> None:
     try:
         status = app(args=arguments, standalone_mode=False, prog_name="dutchbook")
     except typer.TyperException as error:
-        # an empty message means that the help text has been printed instead
-        if error.format_message():
-            show_error(error, error.format_message(), as_json=as_json, debug=debug)
+        text = error.format_message()
+        if text.startswith("Usage:"):  # a group without a command: the help text is the message
+            note(text)
+        else:
+            show_error(error, text, as_json=as_json, debug=debug)
         status = ExitStatus.USAGE
     except DutchbookError as error:
         show_error(error, str(error), as_json=as_json, debug=debug)

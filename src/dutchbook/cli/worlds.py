@@ -44,6 +44,8 @@ class WorldProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=16 * 1024 * 1024,
+            # Ctrl-C on the terminal is for us: the venues must stay up until the trades under way are finished
+            start_new_session=True,
         )
         assert process.stdout is not None and process.stderr is not None
         try:

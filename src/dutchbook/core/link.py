@@ -19,6 +19,8 @@ class LinkKind(Enum):
     CROSS_TEAM = "cross_team"
     THREE_WAY = "three_way"
     BASKET = "basket"
+    SINGLE = "single"
+    """One market alone: what a person buys by hand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ MICRO: Final = 1_000_000
 RATE_ONE: Final = 1_000_000_000_000
 """A rate of exactly 1."""
 
+_WIDEST_SHIFT: Final = 60
+"""Largest power of ten that a Decimal is scaled by: "1e999999" must not become a million digits."""
+
 
 class Rounding(Enum):
     """How an exact quotient becomes an integer."""
@@ -95,11 +98,7 @@ def _parse(text: str | int | Decimal, places: int, name: str) -> int:
     if isinstance(text, Decimal):
         if not text.is_finite():
             raise ValueError(f"{name}: {text} is not a finite number")
-        scaled = text.scaleb(places)
-        whole = int(scaled)
-        if scaled != whole:
-            raise ValueError(f"{name}: {text} has more than {places} decimals")
-        return whole
+        return _scaled(text, places, name)
     body = text[1:] if text[:1] == "-" else text
     whole_text, dot, fraction = body.partition(".")
     if not (whole_text.isascii() and whole_text.isdigit()) or (dot and not (fraction.isascii() and fraction.isdigit())):
@@ -110,6 +109,22 @@ def _parse(text: str | int | Decimal, places: int, name: str) -> int:
         fraction = fraction[:places]
     value = int(whole_text + fraction.ljust(places, "0"))
     return -value if body is not text else value
+
+
+def _scaled(number: Decimal, places: int, name: str) -> int:
+    """`number * 10**places`, exactly: arithmetic on Decimals would round to the context's 28 digits."""
+    sign, digits, exponent = number.as_tuple()
+    coefficient = int("".join(map(str, digits)))
+    shift = int(exponent) + places
+    if shift > _WIDEST_SHIFT:
+        raise ValueError(f"{name}: {number} is too large")
+    if shift >= 0:
+        whole = coefficient * 10**shift
+    else:
+        whole, rest = divmod(coefficient, 10 ** min(-shift, len(digits)))
+        if rest or (coefficient and -shift > len(digits)):
+            raise ValueError(f"{name}: {number} has more than {places} decimals")
+    return -whole if sign else whole
 
 
 def format_micros(value: int, places: int = 6, *, trim: bool = False) -> str:

@@ -4,7 +4,7 @@ Theory of operation. An order is PLANNED when its identity is journaled and SENT
 From then on only the venue's word moves it: RESTING and DELAYED are open and are not fills; UNKNOWN means that the answer
 is missing and keeps its exposure reserved until evidence ends it. DONE means that the venue will fill it no further
 (filled, killed, cancelled or expired: how much was filled is the sum of its fills, never its state). REJECTED, NOT_SENT and
-VOIDED are ends without a fill; a fill that arrives after VOIDED reopens the order. DRY_RUN never left.
+VOIDED are ends without a fill; news from the venue after VOIDED reopens the order. DRY_RUN never left.
 An event that the table does not know raises ImpossibleEvent: a person must look.
 """
 
@@ -107,7 +107,16 @@ ORDER_TABLE: Final[dict[OrderState, dict[OrderEvent, OrderState]]] = {
     },
     _S.REJECTED: {_E.REJECT: _S.REJECTED, _E.FINISH: _S.REJECTED, _E.LOSE: _S.REJECTED, _E.FILL: _S.UNKNOWN},
     _S.NOT_SENT: {},
-    _S.VOIDED: {_E.VOID: _S.VOIDED, _E.FILL: _S.UNKNOWN, _E.FINISH: _S.UNKNOWN, _E.REST: _S.RESTING},
+    # whatever the venue says about an order that was taken for absent proves that it was not
+    _S.VOIDED: {
+        _E.VOID: _S.VOIDED,
+        _E.FILL: _S.UNKNOWN,
+        _E.FINISH: _S.UNKNOWN,
+        _E.LOSE: _S.UNKNOWN,
+        _E.REST: _S.RESTING,
+        _E.DELAY: _S.DELAYED,
+        _E.REJECT: _S.REJECTED,
+    },
     _S.DRY_RUN: {},
 }
 

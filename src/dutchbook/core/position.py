@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
+
+from msgspec.structs import replace
 
 from dutchbook.core.claim import Claim
 from dutchbook.core.errors import ImpossibleEvent
@@ -30,6 +33,9 @@ from dutchbook.core.money import Cash, Size
 from dutchbook.core.order import ENDED, Action, OrderEvent, OrderState, next_order_state
 from dutchbook.core.trade import WORKING, Phase, Turn, next_phase
 
+_WITHOUT_FILL: Final = frozenset({OrderEvent.WITHHOLD, OrderEvent.VOID})
+"""Events that say the order never reached the venue: a fill of it proves the opposite."""
+
 
 @dataclass(slots=True)
 class OrderRow:
@@ -43,7 +49,8 @@ class OrderRow:
     code: str = ""
     absences: list[int] = field(default_factory=list)
     fills: dict[str, Filled] = field(default_factory=dict)
-    reversed: set[str] = field(default_factory=set)
+    reversed: dict[str, int] = field(default_factory=dict)
+    """Fills that the venue took back, with their sizes: the venue's count may contain them for ever."""
 
     @property
     def ended(self) -> bool:
@@ -57,7 +64,7 @@ class OrderRow:
     @property
     def accounted(self) -> bool:
         """Whether fills (and reversals) explain all that the venue's count says."""
-        return self.filled >= self.reported
+        return self.filled + sum(self.reversed.values()) >= self.reported
 
     @property
     def cash(self) -> Cash:
@@ -86,7 +93,7 @@ class LegRow:
 
     @property
     def held(self) -> Size:
-        """Contracts held; zero once the market has paid."""
+        """Contracts bought less sold. A payout leaves it as it is: it is what the market has paid for (see `settled`)."""
         return Size(self._sum(Action.BUY) - self._sum(Action.SELL))
 
     @property
@@ -165,6 +172,12 @@ class TradeBook:
     def working(self) -> bool:
         return self.phase in WORKING
 
+    def leg(self, index: int) -> LegRow:
+        """Raises ImpossibleEvent when the trade has no such leg."""
+        if not 0 <= index < len(self.legs):
+            raise ImpossibleEvent(f"trade {self.id} has no leg {index}")
+        return self.legs[index]
+
     def orders(self) -> Iterator[OrderRow]:
         for leg in self.legs:
             yield from leg.orders
@@ -215,9 +228,9 @@ class TradeBook:
         """Take one of this trade's facts; raises ImpossibleEvent when a table does not know it."""
         match fact:
             case OrdersPlanned():
-                self.phase = next_phase(self.phase, fact.turn)
-                self.reason = fact.reason
+                phase = next_phase(self.phase, fact.turn)
                 self._add_orders(fact.orders)
+                self.phase, self.reason = phase, fact.reason
             case OrderMoved():
                 self._move(fact)
             case OrderAbsent():
@@ -239,20 +252,29 @@ class TradeBook:
                     self.closed_ns = at_ns
                     self.rolled_back = self.phase is Phase.ROLLED_BACK
             case LegSettled():
-                self.legs[fact.leg].settled = fact
+                leg = self.leg(fact.leg)
+                if leg.settled is not None:
+                    raise ImpossibleEvent(f"trade {self.id}: leg {fact.leg} has been paid already")
+                leg.settled = fact
             case FeeTrued():
                 self.fees_trued += fact.amount
             case _:
                 raise ImpossibleEvent(f"trade {self.id} cannot take a {type(fact).__name__}")
 
     def _add_orders(self, plans: tuple[OrderPlan, ...]) -> None:
+        known = {row.plan.id for row in self.orders()}
+        legs = [self.leg(plan.leg) for plan in plans]
+        if len(known | {plan.id for plan in plans}) < len(known) + len(plans):
+            raise ImpossibleEvent(f"trade {self.id}: an order id is used twice in {[plan.id for plan in plans]}")
         if plans:
             self.rounds += 1
-        for plan in plans:
-            self.legs[plan.leg].orders.append(OrderRow(plan))
+        for leg, plan in zip(legs, plans, strict=True):
+            leg.orders.append(OrderRow(plan))
 
     def _move(self, fact: OrderMoved) -> None:
         row = self.order(fact.order)
+        if row.fills and fact.event in _WITHOUT_FILL:
+            raise ImpossibleEvent(f"order {fact.order} has fills and cannot take the event {fact.event.value}")
         row.state = next_order_state(row.state, fact.event)
         row.reported = Size(max(row.reported, fact.filled))
         row.venue_order_id = fact.venue_order_id or row.venue_order_id
@@ -270,23 +292,13 @@ class TradeBook:
         row = self.order(fact.order)
         fill = row.fills.get(fact.fill)
         if fill is not None:
-            row.fills[fact.fill] = Filled(
-                trade=fill.trade,
-                order=fill.order,
-                fill=fill.fill,
-                size=fill.size,
-                cash=fill.cash,
-                fee=fill.fee,
-                liquidity=fill.liquidity,
-                at_ns=fill.at_ns,
-                final=fact.final,
-                sellable=True,
-                fee_exact=fill.fee_exact,
-            )
+            # news may come out of order: what was final stays final
+            row.fills[fact.fill] = replace(fill, final=fill.final or fact.final, sellable=True)
 
     def _reverse(self, fact: FillReversed) -> None:
         row = self.order(fact.order)
         fill = row.fills.pop(fact.fill, None)
-        row.reversed.add(fact.fill)
         if fill is not None:
-            row.reported = Size(max(0, row.reported - fill.size))
+            row.reversed[fact.fill] = fill.size
+        else:
+            row.reversed.setdefault(fact.fill, 0)

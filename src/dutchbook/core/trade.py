@@ -55,6 +55,8 @@ TRADE_TABLE: Final[dict[Phase, dict[Turn, Phase]]] = {
         _T.HEDGE: _P.HEDGING,
         _T.UNWIND: _P.UNWINDING,
         _T.STRAND: _P.NAKED,
+        # all that was bought is dust that no order can remove
+        _T.FLATTEN: _P.ROLLED_BACK,
     },
     _P.HEDGING: {
         _T.LOCK: _P.LOCKED,

@@ -38,6 +38,15 @@ class VenueMode(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A planned pause, restart or maintenance of a venue, in wall nanoseconds."""
+
+    begins_ns: int
+    ends_ns: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a venue can do. `dedupes` says that the same bytes sent twice cannot fill twice.
 
@@ -111,6 +120,9 @@ class MarketData(Protocol):
 
     async def snapshot(self, market: MarketId) -> BookSnapshot:
         """The book by REST."""
+
+    async def resolutions(self, markets: Sequence[MarketId]) -> list[Resolution]:
+        """Results of those named markets that have one, from public data: account fees are not in them."""
 
     def stream(self, markets: Sequence[Market]) -> BookStream:
         """A book stream over these markets."""

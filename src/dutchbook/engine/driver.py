@@ -157,6 +157,10 @@ class TradeDriver:
         for prepared in orders:
             self._spawn(self._send(prepared), prepared.intent.id)
 
+    def cancel(self, row: OrderRow) -> None:
+        """A person wants a resting order out of the book."""
+        self._spawn(self._cancel(row), row.plan.id)
+
     def poke(self) -> None:
         """Something happened: decide again."""
         self._news.set()

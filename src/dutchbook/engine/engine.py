@@ -16,6 +16,7 @@ from dutchbook.core.facts import EngineStarted, EngineStopped
 from dutchbook.core.link import Link
 from dutchbook.core.position import TradeBook
 from dutchbook.engine.accounts import Accounts
+from dutchbook.engine.by_hand import ByHand
 from dutchbook.engine.config import EngineConfig
 from dutchbook.engine.desk import Desk, VenueSide
 from dutchbook.engine.housekeeping import Housekeeping
@@ -49,6 +50,7 @@ class Engine:
         self.settlement = Settlement(self.desk.ledger, self.desk.links, self.desk)
         self.trades = Trades(self.desk, self._trade_ended)
         self.pursuit = Pursuit(self.desk, self.accounts, self.trades, self.view, observe_book)
+        self.by_hand = ByHand(self.desk, self.pursuit, self.trades, self.view)
         self.streams = Streams(self.desk, self.trades, self.pursuit, self.settlement.take)
         self.housekeeping = Housekeeping(self.desk, self.accounts, self.settlement)
 

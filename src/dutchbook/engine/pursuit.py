@@ -14,10 +14,11 @@ from dutchbook.core.claim import MarketId, venue_of
 from dutchbook.core.clock import MINUTE, uuid4_text
 from dutchbook.core.errors import DryRunError, ExecutionFailedError, InvalidOrder
 from dutchbook.core.facts import LegPlan, OrderMoved, OrderPlan, TradeOpened, TradeTurned
+from dutchbook.core.link import LinkKind
 from dutchbook.core.mode import Mode
 from dutchbook.core.money import format_dollars, format_micros
 from dutchbook.core.opportunity import Bundle, Opportunity, Rejection
-from dutchbook.core.order import OrderEvent
+from dutchbook.core.order import Intent, OrderEvent
 from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Turn
 from dutchbook.engine.accounts import Accounts
@@ -54,12 +55,13 @@ class Pursuit:
         self._trades = trades
         self._view = view
         self._observe_book = observe_book
-        self._gate = RiskGate(desk.config.limits)
+        self.gate = RiskGate(desk.config.limits)
         self._held_back_at = 0
 
     def watch(self) -> None:
         """Index the links over the markets that are known now."""
-        self.scanner = Scanner(self._desk.links.values(), self._desk.markets)
+        groups = [link for link in self._desk.links.values() if link.kind is not LinkKind.SINGLE]
+        self.scanner = Scanner(groups, self._desk.markets)
         for refused in self.scanner.refused.values():
             self._desk.log.warning("link not watched", reason=refused)
 
@@ -120,7 +122,7 @@ class Pursuit:
         for opportunity in found:
             assert view is not None
             bundle_id = opportunity.bundle.id
-            verdict = self._gate.check(opportunity, view)
+            verdict = self.gate.check(opportunity, view)
             if isinstance(verdict, Rejection):
                 funnel.saw(bundle_id, now, Stage.NET_POSITIVE, verdict)
                 if verdict.code in TRIPS_KILL_SWITCH:
@@ -163,11 +165,22 @@ class Pursuit:
 
         Raises DryRunError where a request would have left in dry-run, ExecutionFailedError when an order cannot be built.
         """
+        trade_id = self.new_id()
+        trade = self.open(approved, trade_id, first_round(approved, trade_id))
+        self.tick_to_order_ns.append(self._desk.clock.monotonic() - frame_ns)
+        return trade
+
+    def new_id(self) -> str:
+        """A name for a trade: eight hex digits, unused in this ledger."""
+        while (trade_id := uuid4_text(self._desk.entropy)[:8]) in self._desk.ledger.trades:
+            continue
+        return trade_id
+
+    def open(self, approved: Approved, trade_id: str, intents: tuple[Intent, ...]) -> TradeBook:
+        """Fix identities, journal the whole intent, send; see `execute` for the errors."""
         desk = self._desk
         if approved.expired(desk.clock.wall()):
             raise ExecutionFailedError("the approval has expired; its books are old")
-        trade_id = uuid4_text(desk.entropy)[:8]
-        intents = first_round(approved, trade_id)
         deadline = desk.clock.wall() + desk.send_window_ns
         try:
             prepared = [desk.trading[venue_of(i.claim.market)].prepare(i, deadline) for i in intents]
@@ -195,7 +208,6 @@ class Pursuit:
             desk.track(order.identity, trade_id, intent.id)
         trade = desk.ledger.trades[trade_id]
         self._trades.drive(trade).dispatch(prepared)
-        self.tick_to_order_ns.append(desk.clock.monotonic() - frame_ns)
         self._announce(trade_id, approved)
         return trade
 

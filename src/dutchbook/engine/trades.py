@@ -9,7 +9,7 @@ from dutchbook.core.events import FillFailed
 from dutchbook.core.facts import FillReversed, OrderMoved, TradeTurned
 from dutchbook.core.money import format_dollars
 from dutchbook.core.order import Fill, OrderEvent, OrderReport, OrderState
-from dutchbook.core.position import TradeBook
+from dutchbook.core.position import OrderRow, TradeBook
 from dutchbook.core.trade import WORKING, Phase, Turn
 from dutchbook.engine.desk import Desk
 from dutchbook.engine.driver import TradeDriver
@@ -63,6 +63,11 @@ class Trades:
                 desk.record(TradeTurned(trade.id, Turn.START, "recovered"))
             desk.log.warning("recovering a trade left half done", trade=trade.id, phase=trade.phase.value)
             self.drive(trade)
+
+    def cancel(self, trade: TradeBook, row: OrderRow) -> None:
+        """Ask the venue to take an order out of its book; its answer ends the order."""
+        driver = self._drivers.get(trade.id) or self.drive(trade)
+        driver.cancel(row)
 
     def on_fill(self, fill: Fill) -> bool:
         """A fill from a stream; False when the order is not ours."""

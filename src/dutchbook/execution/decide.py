@@ -38,7 +38,12 @@ class Policy:
     naked_retry_ns: int = SECOND
     poll_ns: int = 200 * MILLISECOND
     ask_ns: int = 500 * MILLISECOND
+    rest_ns: int = 60 * SECOND
     absences_needed: int = 2
+
+
+_MAY_REST = frozenset({TimeInForce.GTC, TimeInForce.GTD})
+"""What a person has put into the book on purpose; anything else that rests is taken out."""
 
 
 def first_round(approved: Approved, trade: str) -> tuple[Intent, ...]:
@@ -94,6 +99,8 @@ def _order_step(trade: TradeBook, row: OrderRow, now_ns: int, wall_ns: int, poli
             if len(evidence) >= policy.absences_needed and not row.fills:
                 return Void(order)
             return Ask(order)
+        case OrderState.RESTING if row.plan.tif in _MAY_REST:
+            return Wait(now_ns + policy.rest_ns, f"order {order} rests")
         case OrderState.RESTING:
             return Cancel(order)
         case OrderState.DELAYED:

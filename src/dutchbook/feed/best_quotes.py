@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from dutchbook.core.account import Resolution
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.errors import MalformedFrame, NotSent
@@ -81,6 +82,10 @@ class BestQuoteData:
 
     async def snapshot(self, market: MarketId) -> BookSnapshot:
         raise NotSent(f"{market}: a recording has no REST side")
+
+    async def resolutions(self, markets: Sequence[MarketId]) -> list[Resolution]:
+        """A recording of quotes states no results."""
+        return []
 
     def stream(self, markets: Sequence[Market]) -> BestQuoteStream:
         return BestQuoteStream(self._url, markets)

@@ -13,7 +13,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -73,24 +74,26 @@ class Journal:
         `power_safe` waits for the disk at every append (durable across power loss); otherwise an append is durable across
         the death of the process. Raises LedgerError naming the file and the fix.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = _take_lock(path)
+        connection: sqlite3.Connection | None = None
         try:
-            existed = path.exists() and path.stat().st_size > 0
             connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-            if existed:
+            # a file without any table is one that we were about to create when the process died
+            empty = _is_empty(connection)
+            if not empty:
                 _check_ours(connection, path)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={'FULL' if power_safe else 'NORMAL'}")
-            if not existed:
+            if empty:
                 _create(connection, identity)
             _check_identity(connection, path, identity)
             return cls(connection, path, lock)
-        except sqlite3.Error as error:
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
             os.close(lock)
-            raise _explain(error, path) from error
-        except BaseException:
-            os.close(lock)
+            if isinstance(error, sqlite3.Error):
+                raise _explain(error, path) from error
             raise
 
     @classmethod
@@ -98,16 +101,23 @@ class Journal:
         """Open read-only; works while an engine writes. Raises LedgerError when there is no such ledger."""
         if not path.exists():
             raise LedgerError(f"ledger {path}: there is no such file; run `dutchbook run` or `dutchbook demo` first")
+        connection: sqlite3.Connection | None = None
         try:
-            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=5.0)
+            connection = sqlite3.connect(
+                f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, timeout=5.0
+            )
             _check_ours(connection, path)
             return cls(connection, path, None)
-        except sqlite3.Error as error:
-            raise _explain(error, path) from error
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise _explain(error, path) from error
+            raise
 
     @property
     def seq(self) -> int:
-        """Number of the last record."""
+        """Number of the last record: for a reader, of the last one when it was opened."""
         return self._seq
 
     def append(self, facts: Sequence[AnyFact], at_ns: int) -> None:
@@ -132,30 +142,37 @@ class Journal:
     def records(self, after: int = 0) -> Iterator[Record]:
         """Records in order, those with a number above `after`. Raises LedgerError for one that cannot be read."""
         query = "SELECT seq, at_ns, body FROM journal WHERE seq > ? ORDER BY seq"
-        for seq, at_ns, body in self._db.execute(query, (after,)):
+        for seq, at_ns, body in self._rows(query, (after,)):
             try:
                 yield Record(seq, at_ns, _decoder.decode(body))
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, TypeError) as error:
                 raise LedgerError(
                     f"ledger {self.path}: record {seq} cannot be read ({error}); "
                     "it was altered or written by a newer version: restore a backup or upgrade"
                 ) from error
 
     def verify(self) -> int:
-        """Check the hash chain; returns the number of records. Raises LedgerError naming the first bad one."""
+        """Check the hash chain; returns the number of records. Raises LedgerError naming the first bad one.
+
+        Records cut off at the end leave a whole, shorter chain: only the number tells.
+        """
         previous, expected = _GENESIS, 0
-        for seq, at_ns, body, stored in self._db.execute("SELECT seq, at_ns, body, hash FROM journal ORDER BY seq"):
+        for seq, at_ns, body, stored in self._rows("SELECT seq, at_ns, body, hash FROM journal ORDER BY seq"):
             expected += 1
             if seq != expected:
                 raise LedgerError(f"ledger {self.path}: record {expected} is missing; restore a backup")
-            previous = chain(previous, seq, at_ns, body)
+            try:
+                previous = chain(previous, seq, at_ns, body)
+            except (TypeError, AttributeError, OverflowError):
+                # SQLite keeps values of any type: an edit may have changed the type as well
+                previous = b""
             if stored != previous:
                 raise LedgerError(f"ledger {self.path}: record {seq} was altered; restore a backup")
         return expected
 
     def identity(self) -> dict[str, str]:
         """Mode, profile, hosts and accounts that this ledger belongs to."""
-        return dict(self._db.execute("SELECT key, value FROM meta"))
+        return dict(self._rows("SELECT key, value FROM meta"))
 
     def set_gauge(self, key: str, value: object) -> None:
         """Publish a snapshot for readers (funnel, health). Not a fact: overwritten, outside the chain."""
@@ -169,8 +186,15 @@ class Journal:
 
     def gauge(self, key: str) -> object | None:
         """The last published snapshot of a name, decoded from JSON; None when there is none."""
-        row = self._db.execute("SELECT value FROM gauges WHERE key = ?", (key,)).fetchone()
+        row = next(self._rows("SELECT value FROM gauges WHERE key = ?", (key,)), None)
         return None if row is None else msgspec.json.decode(row[0])
+
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query; a file that has become unreadable is a LedgerError."""
+        try:
+            yield from self._db.execute(query, values)
+        except sqlite3.Error as error:
+            raise _explain(error, self.path) from error
 
     def close(self) -> None:
         """Close the file and give the lock back."""
@@ -188,16 +212,20 @@ def chain(previous: bytes, seq: int, at_ns: int, body: bytes) -> bytes:
 def _take_lock(path: Path) -> int:
     lock_path = path.with_name(path.name + ".lock")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise LedgerError(f"ledger {path}: cannot create its lock file ({error.strerror}); check the folder") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         os.close(descriptor)
         raise LedgerError(
             f"ledger {path}: another engine is running on it; stop that one, or give this one its own ledger path"
         ) from None
+    except OSError as error:
+        os.close(descriptor)
+        raise LedgerError(f"ledger {path}: cannot be locked ({error.strerror}); put it on a local disk") from error
     return descriptor
 
 
@@ -212,6 +240,11 @@ def _create(connection: sqlite3.Connection, identity: Identity) -> None:
     connection.execute("CREATE TABLE gauges (key TEXT PRIMARY KEY, value BLOB NOT NULL)")
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", identity.texts().items())
     connection.execute("COMMIT")
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return not tables
 
 
 def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
@@ -239,6 +272,8 @@ def _explain(error: sqlite3.Error, path: Path) -> LedgerError:
     text = str(error)
     if "full" in text:
         return LedgerError(f"ledger {path}: the disk is full; nothing was sent. Free some space and start again")
+    if "disk I/O" in text:
+        return LedgerError(f"ledger {path}: the disk refused to write ({text}); check its free space and its health")
     if "locked" in text or "busy" in text:
         return LedgerError(f"ledger {path}: locked by another program; close it and start again")
     if "not a database" in text or "malformed" in text:
@@ -246,5 +281,5 @@ def _explain(error: sqlite3.Error, path: Path) -> LedgerError:
             f"ledger {path}: not a readable SQLite file ({text}); restore a backup or choose another path"
         )
     if "readonly" in text or "unable to open" in text:
-        return LedgerError(f"ledger {path}: cannot be opened for writing ({text}); check the path and its permissions")
+        return LedgerError(f"ledger {path}: cannot be opened or written ({text}); check the path and its permissions")
     return LedgerError(f"ledger {path}: {text}")

@@ -102,9 +102,8 @@ class Ledger:
                 trade.apply(fact, at_ns)
                 self._pay(fact.pool, -fact.amount)
             case LegSettled():
-                leg = trade.legs[fact.leg]
-                self._settle(leg, fact)
                 trade.apply(fact, at_ns)
+                self._settle(trade.leg(fact.leg), fact)
             case _:
                 trade.apply(fact, at_ns)
 

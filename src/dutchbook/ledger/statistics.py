@@ -17,7 +17,8 @@ from dutchbook.core.trade import Phase
 class Statistics:
     """Counts of trades opened in the period, and the profit of those that ended in it (millionths of a dollar).
 
-    `successful` are trades that locked (settled ones included); `win_rate` is settled trades with a profit over all settled,
+    `successful` are trades that locked (settled ones included), `naked` those whose legs stayed unequal (settled ones
+    included); `win_rate` is settled trades with a profit over all settled,
     over 1e-12. `realised` counts a trade when it has nothing left: at settlement, or when it was rolled back.
     """
 
@@ -54,10 +55,10 @@ def statistics(trades: Iterable[TradeBook], zone: ZoneInfo, day: date | None = N
             continue
         if counts(trade.opened_ns):
             opened += 1
-            successful += trade.phase is Phase.LOCKED or (trade.phase is Phase.SETTLED and not _rolled_back(trade))
+            successful += trade.phase is Phase.LOCKED or (trade.phase is Phase.SETTLED and _locked(trade))
             rolled_back += _rolled_back(trade)
             failed += trade.phase is Phase.FAILED
-            naked += trade.phase is Phase.NAKED
+            naked += trade.phase is Phase.NAKED or (trade.phase is Phase.SETTLED and not trade.closed_ns)
             fees += trade.fees
         if trade.phase is Phase.LOCKED and counts(trade.closed_ns):
             locked += trade.locked_profit
@@ -83,6 +84,11 @@ def statistics(trades: Iterable[TradeBook], zone: ZoneInfo, day: date | None = N
         locked_profit=Cash(locked),
         win_rate=ratio(wins, settled),
     )
+
+
+def _locked(trade: TradeBook) -> bool:
+    """Whether a settled trade had come to its end with equal legs before its markets paid."""
+    return bool(trade.closed_ns) and not trade.rolled_back
 
 
 def _rolled_back(trade: TradeBook) -> bool:

@@ -42,6 +42,21 @@ ORDER: Final[tuple[Check, ...]] = (
     checks.bet,
 )
 
+BY_HAND: Final[tuple[Check, ...]] = (
+    checks.kill_switch,
+    checks.naked,
+    checks.balance,
+    checks.daily_trades,
+    checks.daily_loss,
+    checks.event_exposure,
+    market_checks.closing,
+    market_checks.size,
+    market_checks.price,
+    market_checks.feeds,
+    checks.bet,
+)
+"""For one purchase that a person asks for: everything but the checks that judge a bundle's edge."""
+
 TRIPS_KILL_SWITCH: Final = frozenset({"daily_loss"})
 """Rejection codes upon which the engine also throws the kill switch and alerts (M21)."""
 
@@ -57,10 +72,24 @@ class RiskGate:
     def check(self, opportunity: Opportunity, view: RiskView) -> Approved | Rejection:
         """The plan approved for at most a second, or the first reason against it. Deterministic, changes nothing."""
         candidate = consider(opportunity, view)
-        for check in ORDER:
-            rejection = check(candidate, view, self.limits)
-            if rejection is not None:
-                return rejection
+        rejection = self._first(ORDER, candidate, view)
+        if rejection is not None:
+            return rejection
         oldest = max(market_checks.quote_ages(candidate, view) or [0])
         life = min(APPROVAL_LIFE_NS, market_checks.allowed_age(candidate, view) - oldest)
         return Approved(_SEAL, opportunity, candidate.legs, view.wall_ns, view.wall_ns + life)
+
+    def check_by_hand(self, purchase: Opportunity, view: RiskView) -> Approved | Rejection:
+        """One purchase that a person asks for, as a bundle of one claim; approved for a second, or the first reason."""
+        candidate = consider(purchase, view)
+        rejection = self._first(BY_HAND, candidate, view)
+        if rejection is not None:
+            return rejection
+        return Approved(_SEAL, purchase, candidate.legs, view.wall_ns, view.wall_ns + APPROVAL_LIFE_NS)
+
+    def _first(self, order: tuple[Check, ...], candidate: Candidate, view: RiskView) -> Rejection | None:
+        for check in order:
+            rejection = check(candidate, view, self.limits)
+            if rejection is not None:
+                return rejection
+        return None

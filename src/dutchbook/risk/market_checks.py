@@ -135,8 +135,8 @@ def price(candidate: Candidate, view: RiskView, limits: RiskLimits) -> Rejection
     return None
 
 
-def stale(candidate: Candidate, view: RiskView, limits: RiskLimits) -> Rejection | None:
-    """M9 on the newest books: clocks agree, feeds speak, books are whole, quotes are young and close to each other in age."""
+def feeds(candidate: Candidate, view: RiskView, limits: RiskLimits) -> Rejection | None:
+    """M9, first half: clocks agree, feeds speak, books are whole."""
     for venue in candidate.venues:
         offset = view.clock_offsets_ns.get(venue)
         if offset is None:
@@ -156,6 +156,14 @@ def stale(candidate: Candidate, view: RiskView, limits: RiskLimits) -> Rejection
             return Rejection("stale", f"stale: the book of {market} is not live")
         if book.crossed:
             return Rejection("stale", f"stale: the book of {market} is crossed")
+    return None
+
+
+def stale(candidate: Candidate, view: RiskView, limits: RiskLimits) -> Rejection | None:
+    """M9 on the newest books: feeds are sound, quotes are young and close to each other in age."""
+    broken = feeds(candidate, view, limits)
+    if broken is not None:
+        return broken
     ages, limit = quote_ages(candidate, view), allowed_age(candidate, view)
     if not ages or max(ages) > limit:
         return Rejection("stale", f"stale: oldest quote is {seconds(max(ages or [0]))} old, at most {seconds(limit)}")

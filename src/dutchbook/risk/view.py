@@ -14,7 +14,7 @@ from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.market import Market
 from dutchbook.core.money import Cash
-from dutchbook.core.venue import VenueMode
+from dutchbook.core.venue import VenueMode, Window
 
 Pool = tuple[str, str]
 """(venue, pool): a Kalshi shard, a Polymarket wallet."""
@@ -28,15 +28,6 @@ class KillSwitch:
 
     on: bool
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A planned pause, restart or maintenance of a venue, in wall nanoseconds."""
-
-    begins_ns: int
-    ends_ns: int
-    what: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,3 +94,15 @@ class Exchange(Protocol):
 
     def best(self, market: str) -> tuple[int | None, int | None]:
         """Best bid and ask in YES terms."""
+
+    def resting(self, market: str, maker: str) -> tuple[list[Level], list[Level]]:
+        """What a house maker's quotes still show: (bids, asks), best first, one entry a price."""
+
+    def deposit(self, account: str, shard: int, amount: int, now: int) -> None:
+        """Millionths of a dollar paid into a shard (Polymarket: shard 0 only)."""
+
+    def endow(self, account: str, market: str, yes: bool, size: int, now: int) -> None:
+        """Give an account contracts that it held before this exchange was made (a paper ledger taken up again).
+
+        The house takes the other side and pays for both: the account's cash does not move.
+        """

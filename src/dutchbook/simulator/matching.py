@@ -116,6 +116,17 @@ class MatchingBook:
         (self.bids if order.buy else self.asks).add(order)
         self.orders[order.id] = order
 
+    def resting(self, owner: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """(price, size) of one owner's bids and asks, best first."""
+        sides: list[list[tuple[int, int]]] = []
+        for side in (self.bids, self.asks):
+            sizes: dict[int, int] = {}
+            for order in side:
+                if order.owner == owner:
+                    sizes[order.price] = sizes.get(order.price, 0) + order.remaining
+            sides.append(list(sizes.items()))
+        return sides[0], sides[1]
+
     def cancel(self, order_id: str) -> Resting | None:
         """Take an order out; None when it is not resting."""
         order = self.orders.get(order_id)

@@ -110,6 +110,28 @@ class KalshiExchange:
         book = self._state.markets[market].book
         return book.bids.best(), book.asks.best()
 
+    def resting(self, market: str, maker: str) -> tuple[list[Level], list[Level]]:
+        """What a house maker's quotes still show, best first."""
+        return self._state.markets[market].book.resting(self._state.house(maker).user_id)
+
+    def deposit(self, account: str, shard: int, amount: int, now: int) -> None:
+        """Cash paid into a shard, which is funded from then on. KeyError; ValueError for cash off the member's unit."""
+        self._state.advance(now)
+        member = self._state.members[account]
+        if amount < 0 or amount % member.unit:
+            raise ValueError(f"a deposit of {amount} is not in steps of {member.unit} millionths")
+        member.move(shard, amount)
+
+    def endow(self, account: str, market: str, yes: bool, size: int, now: int) -> None:
+        """Contracts from before this exchange was made, collateral paid by the house. KeyError for unknown names."""
+        self._state.advance(now)
+        listed, house = self._state.markets[market], self._state.house("endowment")
+        signed = size if yes else -size
+        self._state.members[account].holding(market).size += signed
+        house.holding(market).size -= signed
+        house.move(listed.shard, -size)
+        listed.open_interest += size
+
     def statement(self, name: str) -> dict[str, Any]:
         """Cash per shard (resting orders not deducted) and signed positions of a member or house maker, in millionths."""
         account = self._state.members.get(name) or self._state.houses[name]

@@ -208,6 +208,27 @@ class PolymarketExchange(Venue):
         """Best bid and ask in YES terms."""
         return self.markets[market].best()
 
+    def resting(self, market: str, maker: str) -> tuple[list[Level], list[Level]]:
+        """What a house maker's quotes still show, best first."""
+        return self.markets[market].book.resting(self.house(maker).name)
+
+    def deposit(self, account: str, shard: int, amount: int, now: int) -> None:
+        """pUSD paid into a wallet; there is one pool, shard 0. KeyError, ValueError."""
+        self.advance(now)
+        if shard != 0 or amount < 0:
+            raise ValueError(f"{amount} cannot be paid into shard {shard}")
+        self.accounts[account].cash += amount
+
+    def endow(self, account: str, market: str, yes: bool, size: int, now: int) -> None:
+        """Tokens from before this exchange was made: the house mints the sets and keeps the other leg."""
+        self.advance(now)
+        listed, house = self.markets[market], self.house("endowment")
+        token = listed.yes if yes else listed.no
+        self.accounts[account].tokens[token] += size
+        house.tokens[listed.opposite(token)] += size
+        house.cash -= size
+        listed.collateral += size
+
     def tokens(self, market: str) -> tuple[str, str, str]:
         """Condition id, YES token and NO token of a slug."""
         listed = self.markets[market]

@@ -143,6 +143,10 @@ class KalshiData:
         path = f"/markets/{segment(native_of(market))}/orderbook"
         return catalogue.decode_book(market, (await self._rest.get(path, [("depth", "0")], "orderbook")).body, asked_ns)
 
+    async def resolutions(self, markets: Sequence[MarketId]) -> list[Resolution]:
+        """Results of those markets that have one; the fee of a scalar payout is not public."""
+        return await _results(self._rest, markets)
+
     def stream(self, markets: Sequence[Market]) -> KalshiBookStream:
         """A book stream over these markets; raises CredentialsError without a key."""
         return KalshiBookStream(self._config, required_key(self._key, "the Kalshi WebSocket"), markets)
@@ -316,13 +320,7 @@ class KalshiTrading:
 
     async def resolutions(self, markets: Sequence[MarketId]) -> list[Resolution]:
         """Results of those markets that have one; a scalar result carries the fee of rounding its payout."""
-        found: list[Resolution] = []
-        for tickers in batches([native_of(market) for market in markets if venue_of(market) == VENUE]):
-            params = [("tickers", ",".join(tickers)), _LARGEST_PAGE]
-            async for page in self._rest.pages("/markets", params, catalogue.MARKETS, "markets"):
-                rows = [catalogue.decode_market(raw) for raw in page.markets]
-                found += [result for row in rows if (result := catalogue.resolution_of(row)) is not None]
-        return [await self._with_fee(result) for result in found]
+        return [await self._with_fee(result) for result in await _results(self._rest, markets)]
 
     async def _with_fee(self, result: Resolution) -> Resolution:
         if not result.final or result.yes_value in (0, MICRO):
@@ -339,6 +337,16 @@ class KalshiTrading:
     def stream(self) -> KalshiUserStream:
         """The private stream; fills are told in the claim and action of the orders prepared or asked about here."""
         return KalshiUserStream(self._config, self._key, self._own, self._markets)
+
+
+async def _results(rest: KalshiRest, markets: Sequence[MarketId]) -> list[Resolution]:
+    found: list[Resolution] = []
+    for tickers in batches([native_of(market) for market in markets if venue_of(market) == VENUE]):
+        params = [("tickers", ",".join(tickers)), _LARGEST_PAGE]
+        async for page in rest.pages("/markets", params, catalogue.MARKETS, "markets"):
+            rows = [catalogue.decode_market(raw) for raw in page.markets]
+            found += [result for row in rows if (result := catalogue.resolution_of(row)) is not None]
+    return found
 
 
 def batches(names: Sequence[str]) -> Iterable[list[str]]:
