@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,7 @@ class WatchedJournal(Journal):
     gate: Callable[[str], None]
 
     def append(self, facts: Sequence[AnyFact], at_ns: int) -> None:
+        """As the journal does; a death on either side of it leaves the file without or with these facts."""
         self.gate("before an append")
         super().append(facts, at_ns)
         self.gate("after an append")
@@ -138,8 +139,8 @@ class Rig:
     config: EngineConfig = CONFIG
     links: list[Link] = field(default_factory=list)
     process: Process | None = None
-    crash_at: int | None = None
-    """The number of the crash point at which the process dies; counting goes on across processes."""
+    crash_at: set[int] = field(default_factory=set)
+    """Numbers of the crash points at which the process dies; counting goes on across processes."""
     points: list[str] = field(default_factory=list)
     processes: int = 0
     dead: bool = False
@@ -173,13 +174,17 @@ class Rig:
             MarketSpec(id=name, event=name, taker_rate="0.05", taker_delay_ns=delay_ns, **common), now
         )
         self.links.append(
-            same_bet(
-                name, name, market_id("kalshi", f"{ticker}-Y"), market_id("polymarket", name), approved=True
-            )
+            same_bet(name, name, market_id("kalshi", f"{ticker}-Y"), market_id("polymarket", name), approved=True)
         )
 
     def quote(
-        self, venue: str, bids: Sequence[Quote] = (), asks: Sequence[Quote] = (), *, market: str = "rain", maker: str = "m"
+        self,
+        venue: str,
+        bids: Sequence[Quote] = (),
+        asks: Sequence[Quote] = (),
+        *,
+        market: str = "rain",
+        maker: str = "m",
     ) -> None:
         """Replace a house maker's quotes now."""
         exchange = self.kalshi if venue == "kalshi" else self.polymarket
@@ -216,8 +221,8 @@ class Rig:
 
     # -- processes ----------------------------------------------------------------------------------------------------
 
-    async def start(self) -> Process:
-        """Begin a process on the journal, with a transport of its own, and wait for its books.
+    async def start(self, *, books: bool = True) -> Process:
+        """Begin a process on the journal, with a transport of its own, and wait for its `books` (not of paid markets).
 
         Raises Crash when it dies meanwhile.
         """
@@ -235,7 +240,7 @@ class Rig:
             Latency((LATENCY_NS, LATENCY_NS), (LATENCY_NS, LATENCY_NS)),
         )
         self._transport = self.network.transport = transport
-        seam = Seam(transport, self.network, self._gate)
+        seam = Seam(transport, self.network, self._gate, self._alive)
         entropy = SeededEntropy(f"process {self.processes}")
         journal = WatchedJournal.write(
             self.folder / "ledger.db",
@@ -246,8 +251,9 @@ class Rig:
         engine = Engine(self.config, self._sides(seam, entropy), self.links, journal, self.clock, entropy)
         self.process = Process(engine, journal, transport)
         await engine.start()
-        books = engine.desk.books
-        await self.until(lambda: bool(books) and all(book.live for book in books.values()))
+        if books:
+            found = engine.desk.books
+            await self.until(lambda: bool(found) and all(book.live for book in found.values()))
         return self.process
 
     def _sides(self, seam: Seam, entropy: SeededEntropy) -> dict[str, VenueSide]:
@@ -288,12 +294,15 @@ class Rig:
 
     def _gate(self, point: str) -> None:
         """A crash point: counts it, and kills the process when its number has come. The dead do nothing any more."""
-        if self.dead:
-            raise Crash
+        self._alive()
+        number = len(self.points)
         self.points.append(point)
-        if self.crash_at is not None and len(self.points) > self.crash_at:
-            self.crash_at = None
+        if number in self.crash_at:
             self.dead = True
+            raise Crash
+
+    def _alive(self) -> None:
+        if self.dead:
             raise Crash
 
     async def die(self) -> None:
@@ -342,11 +351,16 @@ class Rig:
         process = self.process
         if process is None:
             return "no process"
-        return "; ".join(
-            f"{t.phase.value} ({t.reason}): "
-            + ", ".join(f"{o.plan.id} {o.plan.action.value} {o.state.value} {o.filled} {o.reason}" for o in t.orders())
-            for t in process.trades
-        ) + f"; failure {process.engine.desk.failure!r}; funnel {process.engine.desk.funnel.snapshot()['reasons']}"
+        return (
+            "; ".join(
+                f"{t.phase.value} ({t.reason}): "
+                + ", ".join(
+                    f"{o.plan.id} {o.plan.action.value} {o.state.value} {o.filled} {o.reason}" for o in t.orders()
+                )
+                for t in process.trades
+            )
+            + f"; failure {process.engine.desk.failure!r}; funnel {process.engine.desk.funnel.snapshot()['reasons']}"
+        )
 
     async def idle(self, seconds: float = 90) -> None:
         """Until no trade is worked on and no venue has anything of ours in flight."""
@@ -373,15 +387,25 @@ class Rig:
         return await differences(engine.desk.ledger, engine.desk.trading)
 
 
-def play(folder: Path, story: Callable[[Rig], Awaitable[None]], *, config: EngineConfig = CONFIG, **rain: Any) -> Rig:
-    """Run a story in virtual time on a fresh world with one pair, `rain`, whose prices do not cross."""
+def play(
+    folder: Path,
+    story: Callable[[Rig], Awaitable[None]],
+    *,
+    config: EngineConfig = CONFIG,
+    crash_at: Iterable[int] = (),
+    delay_ns: int = 0,
+) -> Rig:
+    """Run a story in virtual time on a fresh world with one pair, `rain`, whose prices do not cross.
+
+    `delay_ns` is the taker delay of its Polymarket market.
+    """
     loop = VirtualLoop()
     clock = VirtualClock(loop, ORIGIN_NS)
-    rig = Rig(clock, folder, KalshiExchange(1), PolymarketExchange(1), Network(clock), config)
+    rig = Rig(clock, folder, KalshiExchange(1), PolymarketExchange(1), Network(clock), config, crash_at=set(crash_at))
 
     async def main() -> None:
         rig.open_accounts()
-        rig.list_pair("rain", **rain)
+        rig.list_pair("rain", delay_ns=delay_ns)
         calm(rig)
         try:
             await story(rig)

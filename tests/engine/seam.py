@@ -6,6 +6,7 @@ It acts on bytes only and knows nothing of engines. What has left arrives even w
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 
 from dutchbook.core.clock import MILLISECOND, SECOND, Clock
 from dutchbook.core.errors import Lost
-from dutchbook.core.transport import Channel, Request, Response
+from dutchbook.core.transport import Channel, Frame, FrameKind, Request, Response
 from dutchbook.simulator.memory import MemoryTransport
 
 
@@ -93,6 +94,8 @@ class Network:
     requests: list[str] = field(default_factory=list)
     transport: MemoryTransport | None = None
     """The way to the venues now: the newest process's."""
+    muffled: Callable[[bytes], bool] | None = None
+    """Frames that streams hold back until this is None again."""
     arriving: set[asyncio.Task[Any]] = field(default_factory=set)
     """Requests on their way, which nobody's death recalls."""
 
@@ -178,18 +181,60 @@ def answer_with(status: int, body: bytes = b"", *, after_delivery: bool = False)
     return deed
 
 
-class Seam:
-    """One process's transport. `gate` is called at each crash point; once `dead`, nothing leaves any more."""
+def private_of(venue: str) -> Callable[[bytes], bool]:
+    """Accepts frames of a venue about our own orders and fills."""
+    words = {
+        "kalshi": (b'"type":"fill"', b'"type":"user_order"'),
+        "polymarket": (b'"event_type":"trade"', b'"event_type":"order"'),
+    }[venue]
+    return lambda data: any(word in data for word in words)
 
-    def __init__(self, inner: MemoryTransport, network: Network, gate: Callable[[str], None]) -> None:
+
+class Line:
+    """An open WebSocket whose frames can be held back."""
+
+    def __init__(self, inner: Channel, network: Network) -> None:
+        self._inner = inner
+        self._network = network
+        self._held: deque[Frame] = deque()
+
+    async def send(self, data: bytes) -> None:
+        await self._inner.send(data)
+
+    async def ping(self) -> None:
+        await self._inner.ping()
+
+    async def receive(self) -> Frame:
+        while True:
+            frame = await self._inner.receive()
+            muffled = self._network.muffled
+            if muffled is not None and muffled(frame.data):
+                self._held.append(frame)
+                continue
+            if self._held and muffled is None and frame.kind is not FrameKind.CLOSED:
+                self._held.append(frame)  # in order: the answers to later pings let out the rest
+                return self._held.popleft()
+            return frame
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class Seam:
+    """One process's transport. `gate` is called at each crash point, `alive` before all else: the dead send nothing."""
+
+    def __init__(
+        self, inner: MemoryTransport, network: Network, gate: Callable[[str], None], alive: Callable[[], None]
+    ) -> None:
         self._inner = inner
         self._network = network
         self._gate = gate
+        self._alive = alive
 
     async def send(self, request: Request) -> Response:
         order = posted(request, self._network.clock.wall())
         if order is None:
-            self._gate("request")
+            self._alive()
             self._network.requests.append(f"{request.method} {urlsplit(request.url).path}")
             return await self._network.send(request, lambda: self._network.deliver(request))
         self._gate("before an order leaves")
@@ -201,8 +246,8 @@ class Seam:
         return await answer
 
     async def open(self, url: str, headers: Mapping[str, str]) -> Channel:
-        self._gate("connection")
-        return await self._inner.open(url, headers)
+        self._alive()
+        return Line(await self._inner.open(url, headers), self._network)
 
     async def close(self) -> None:
         await self._inner.close()

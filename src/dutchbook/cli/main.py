@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import dutchbook
-from dutchbook.cli import bench, demo_command, doctor, read, run, sim
+from dutchbook.cli import bench, demo_command, doctor, order, read, record, run, sim
 from dutchbook.cli.output import ExitStatus, note, show_error, status_of
 from dutchbook.core.errors import DutchbookError
 
@@ -33,8 +33,23 @@ app.command("trades")(read.trades)
 app.command("pnl")(read.pnl)
 app.command("explain")(read.explain)
 app.add_typer(read.journal, name="journal")
+app.add_typer(order.app, name="order")
+app.command("record")(record.record)
 app.command("sim")(sim.sim)
 app.add_typer(bench.app, name="bench")
+
+
+@app.command(
+    "replay", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def replay(context: typer.Context) -> None:
+    """Play recorded market data through the same engine, on paper."""
+    # Its module loads the whole engine, so it is only loaded when it is wanted; its own options are read there.
+    from dutchbook.cli.replay import command
+
+    loaded = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    loaded.command()(command)
+    raise typer.Exit(loaded(args=context.args, standalone_mode=False, prog_name="dutchbook replay") or 0)
 
 
 def _version(wanted: bool) -> None:

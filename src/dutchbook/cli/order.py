@@ -185,7 +185,7 @@ async def _engine(settings: Any, markets: Sequence[MarketId], ledger: Path) -> A
     try:
         if settings.sends_real_orders:
             await check_region(settings, transport)
-        sides, observe_book = venue_sides(settings, transport, clock, entropy)
+        sides, observe_book = venue_sides(settings, transport, clock, entropy, ledger)
         journal = open_journal(ledger, identity(settings))
         try:
             engine = Engine(

@@ -1,35 +1,30 @@
 """Paper trading put together: real market data, and for each venue an exchange core of our own behind the real adapter.
 
 Orders are encoded, signed (with throw-away keys) and decoded as in live trading; only the transport under them is memory.
-The real venue's results settle the paper exchange, and the engine hears of them from there. No key of the operator and no
-order ever meets: nothing here is given one.
+Nothing here is given a key of the operator, and nothing that it makes can reach a network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Final, Protocol
 
-from dutchbook.cli.sides import DataSide
-from dutchbook.core.account import Resolution
+from dutchbook.cli.paper_account import ACCOUNT, FollowedData, PaperBooks, PaperCore, PaperTrading, shard_of
 from dutchbook.core.book import Book
-from dutchbook.core.claim import Claim, MarketId, Outcome, market_id
 from dutchbook.core.clock import MILLISECOND, SECOND, Clock, Entropy
 from dutchbook.core.errors import SettingsError, UnknownFee
-from dutchbook.core.events import BookGap, MarketResolved, StreamEvent
 from dutchbook.core.fees import Precision
 from dutchbook.core.market import Market
 from dutchbook.core.money import RATE_ONE, Cash
-from dutchbook.core.order import OrderReport, Prepared, TimeInForce
-from dutchbook.core.venue import BookStream, MarketData, Trading
+from dutchbook.core.transport import Transport
+from dutchbook.core.venue import MarketData
 from dutchbook.engine.engine import VenueSide
 from dutchbook.ledger.projection import Ledger
 from dutchbook.settings import Settings
 from dutchbook.simulator.delivery import Latency
-from dutchbook.simulator.exchange import Level, MarketSpec
+from dutchbook.simulator.exchange import MarketSpec
 from dutchbook.simulator.kalshi.exchange import KalshiExchange
 from dutchbook.simulator.memory import MemoryTransport
 from dutchbook.simulator.paper import PaperVenue
@@ -47,196 +42,160 @@ from dutchbook.venues.polymarket import (
 LATENCY_NS: Final = 50 * MILLISECOND
 """Time on the way to the paper exchange, and the same back."""
 
-ACCOUNT: Final = "paper"
-CENT: Final = 10_000
-
 FINEST_TICK: Final = 100
 """The paper exchange's price step. The adapter holds every order to the market's own grid, tapered or not, and that grid
 may change while we trade; this step divides all that the venues have."""
 
-ALWAYS: Final = (0, 4_102_444_800 * SECOND)
-"""Opening and closing of paper markets (1970, 2100): the real venue closes a market by showing no book."""
+OPENS_NS: Final = 0
+CLOSES_NS: Final = 4_102_444_800 * SECOND
+"""A paper market never closes by itself (the year 2100): a closed market is one whose real book shows nothing."""
 
-RESTING: Final = frozenset({TimeInForce.GTC, TimeInForce.GTD})
-
-
-class PaperBooks:
-    """The live books as the paper exchanges look at them. `observe` is the engine's hook."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._books: dict[MarketId, Book] = {}
-        self._followers: dict[MarketId, tuple[PaperVenue, str, MemoryTransport]] = {}
-
-    def follow(self, market: Market, venue: PaperVenue, transport: MemoryTransport) -> None:
-        """From now on this paper exchange hears of the market's book."""
-        self._followers[market.id] = (venue, market.native, transport)
-
-    def reader(self, venue: str) -> Callable[[str], tuple[Sequence[Level], Sequence[Level]] | None]:
-        """What a paper exchange sees of one venue's books: nothing of a book that is not live."""
-
-        def read(native: str) -> tuple[Sequence[Level], Sequence[Level]] | None:
-            book = self._books.get(market_id(venue, native))
-            return None if book is None or not book.live else (book.bids.levels(), book.asks.levels())
-
-        return read
-
-    def observe(self, book: Book) -> None:
-        """A book of the data side was touched."""
-        self._books[book.market] = book
-        self.moved(book.market)
-
-    def moved(self, market: MarketId) -> None:
-        """A book changed, or was lost."""
-        follower = self._followers.get(market)
-        if follower is not None:
-            venue, native, transport = follower
-            if venue.moved(native, self._clock.wall()):
-                transport.flush()
+_KALSHI_TAKER: Final = Fraction(7, 100)
+_KALSHI_FEE_TYPES: Final = {
+    Fraction(0): "quadratic",
+    Fraction(1, 4): "quadratic_with_maker_fees",
+    Fraction(1, 2): "quadratic_with_combo_maker_fees",
+}
 
 
-class PaperTrading:
-    """A venue's trading side on paper: `core.venue.Trading` as the adapter does it, with the market's life added."""
+class PublicSide(Protocol):
+    """A venue's public side and the transport of its stream."""
 
-    def __init__(
-        self,
-        adapter: Trading,
-        venue: PaperVenue,
-        listing: Callable[[Market], MarketSpec],
-        learn: Callable[[Sequence[str]], Awaitable[object]],
-        cash: Cash,
-        resume: Ledger | None,
-        books: PaperBooks,
-        transport: MemoryTransport,
-        results: MarketData,
-        clock: Clock,
-    ) -> None:
-        """`cash` is what the venue's pools share; `learn` lets the adapter read the paper exchange's own catalogue."""
-        self._adapter = adapter
-        self._venue = venue
-        self._listing = listing
-        self._learn = learn
-        self._cash = cash
-        self._resume = resume
-        self._books = books
-        self._transport = transport
-        self._results = results
-        self._clock = clock
-        self._markets: dict[str, Market] = {}
-        self._connected = False
-        self.name = adapter.name
-        self.capabilities = adapter.capabilities
-        self.prepare = adapter.prepare
-        self.resend = adapter.resend
-        self.cancel = adapter.cancel
-        self.find = adapter.find
-        self.reads_as_of = adapter.reads_as_of
-        self.open_orders = adapter.open_orders
-        self.fills = adapter.fills
-        self.balances = adapter.balances
-        self.positions = adapter.positions
-        self.stream = adapter.stream
+    @property
+    def data(self) -> MarketData: ...
 
-    def know(self, markets: Sequence[Market]) -> None:
-        """List what is new on the paper exchange. Raises UnknownFee for fees that it cannot charge."""
-        for market in markets:
-            if market.native not in self._markets:
-                self._venue.list_market(self._listing(market), self._clock.wall())
-                self._books.follow(market, self._venue, self._transport)
-            self._markets[market.native] = market
-        if self._connected:
-            self._adapter.know(markets)
-
-    async def connect(self) -> None:
-        """Fund the account, or give it what the ledger says that it has; then connect the adapter."""
-        if not self._connected:
-            self._fund()
-            await self._learn(list(self._markets))
-            self._connected = True
-            self._adapter.know(list(self._markets.values()))
-        await self._adapter.connect()
-
-    def _fund(self) -> None:
-        now = self._clock.wall()
-        pools = {market.pool: _shard(market.pool) for market in self._markets.values()} or {self.name: 0}
-        known = {} if self._resume is None else self._resume.cash
-        for pool in known:
-            if pool.partition(":")[0] == self.name:
-                pools[pool] = _shard(pool)
-        share = self._cash // len(pools) // CENT * CENT
-        for pool, shard in pools.items():
-            self._venue.deposit(ACCOUNT, shard, known.get(pool, share), now)
-        if self._resume is not None:
-            for native, market in self._markets.items():
-                yes, no = (self._resume.held(Claim(market.id, outcome)) for outcome in Outcome)
-                pairs = min(yes, no) if self.capabilities.nets_positions else 0
-                for outcome, size in ((True, yes - pairs), (False, no - pairs)):
-                    if size:
-                        self._venue.endow(ACCOUNT, native, outcome, size, now)
-
-    async def send(self, order: Prepared) -> OrderReport:
-        """As the adapter; where an order may rest, its book is followed move by move."""
-        if order.intent.tif in RESTING:
-            self._venue.keep_up(order.intent.claim.market.partition(":")[2])
-        return await self._adapter.send(order)
-
-    async def resolutions(self, markets: Sequence[MarketId]) -> list[Resolution]:
-        """Results of the real venue settle the paper exchange; what that has settled is the answer."""
-        for result in await self._results.resolutions(markets):
-            if result.final:
-                self.settle(result)
-        return await self._adapter.resolutions(markets)
-
-    def settle(self, result: Resolution) -> None:
-        """The real venue's final result of a market."""
-        native = result.market.partition(":")[2]
-        if native in self._markets:
-            self._venue.settle(native, result.yes_value, self._clock.wall())
-            self._transport.flush()
+    @property
+    def transport(self) -> Transport: ...
 
 
-class FollowedStream:
-    """The real book stream. Lost books are told to the paper exchange; final results go there and come back from there."""
+def paper_sides(
+    public: Mapping[str, PublicSide],
+    settings: Settings,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    resume: Ledger | None = None,
+    latency_ns: int = LATENCY_NS,
+) -> tuple[dict[str, VenueSide], Callable[[Book], None]]:
+    """Venue sides for paper (and dry-run), and the hook that the engine calls with every book (`observe_book`).
 
-    def __init__(self, stream: BookStream, moved: Callable[[MarketId], None], settle: Callable[[Resolution], None]) -> None:
-        self.url = stream.url
-        self.outbox = stream.outbox
-        self.heartbeat = stream.heartbeat
-        self.books = stream.books
-        self.headers = stream.headers
-        self.opened = stream.opened
-        self._stream = stream
-        self._receive = stream.receive
-        self._moved = moved
-        self._settle = settle
+    INITIAL_BANKROLL is shared equally by the venues, and there by their pools (Kalshi shards), in whole cents. `resume` is
+    the ledger of an earlier paper run: its cash and contracts are given to the new account. Keys come from `entropy` and
+    live in memory only. Raises SettingsError for a venue that has no paper exchange.
+    """
+    unknown = sorted(public.keys() - _CORES.keys())
+    if unknown:
+        raise SettingsError(f"{', '.join(unknown)}: cannot be traded on paper; known are {', '.join(_CORES)}")
+    books = PaperBooks(clock)
+    cash = Cash(settings.trading.initial_bankroll // max(1, len(public)))
+    sides: dict[str, VenueSide] = {}
+    for name, side in public.items():
+        core = _CORES[name](settings, clock, entropy, books, latency_ns)
+        trading = PaperTrading(core, cash, resume, books, side.data.resolutions, clock)
+        data = FollowedData(side.data, books.moved, trading.settle)
+        sides[name] = VenueSide(data, trading, side.transport, core.transport)
+    return sides, books.observe
 
-    def receive(self, data: bytes, received_ns: int) -> Sequence[StreamEvent]:
-        """One frame."""
-        events = self._receive(data, received_ns)
-        for event in events:
-            if not isinstance(event, Book):
-                return self._told(events)
-        return events
 
-    def load(self, snapshot: BookSnapshot, received_ns: int) -> Sequence[StreamEvent]:
-        """A book fetched by REST."""
-        return self._told(self._stream.load(snapshot, received_ns))
+def _kalshi(settings: Settings, clock: Clock, entropy: Entropy, books: PaperBooks, latency_ns: int) -> PaperCore:
+    seed = entropy.bits(64)
+    precision = settings.kalshi.precision
+    exchange = KalshiExchange(seed, direct_member=precision is Precision.DIRECT)
+    venue = PaperVenue(exchange, books.reader("kalshi"))
+    transport = _transport(venue, clock, latency_ns)
+    account = exchange.add_account(ACCOUNT, {}, clock.wall()).fields
+    key = KalshiKey(account["key_id"], account["private_key_pem"].encode())
+    config = KalshiConfig("http://paper/trade-api/v2", "ws://paper/trade-api/ws/v2", precision=precision)
 
-    def closed(self) -> Sequence[StreamEvent]:
-        """The connection is gone, and with it what is known of the books."""
-        events = self._stream.closed()
-        for market in self.books:
-            self._moved(market)
-        return self._told(events)
+    def listing(market: Market) -> None:
+        # each market is a series of its own here: fees belong to the market, overrides and waivers included
+        multiplier, fee_type = kalshi_terms(market)
+        exchange.set_fee_type(market.native, fee_type)
+        venue.list_market(_spec(market, multiplier, shard=shard_of(market.pool)), clock.wall())
 
-    def _told(self, events: Sequence[StreamEvent]) -> Sequence[StreamEvent]:
-        passed: list[StreamEvent] = []
-        for event in events:
-            if isinstance(event, BookGap):
-                for market in event.markets:
-                    self._moved(market)
-            if isinstance(event, MarketResolved) and event.resolution.final:
-                self._settle(event.resolution)
-            else:
-                passed.append(event)
-        return passed
+    async def learn(natives: Sequence[str]) -> None:
+        """A ticker is all that this adapter needs."""
+
+    adapter = KalshiTrading(config, transport, clock, entropy, key)
+    return PaperCore(venue, transport, adapter, listing, learn)
+
+
+def _polymarket(settings: Settings, clock: Clock, entropy: Entropy, books: PaperBooks, latency_ns: int) -> PaperCore:
+    seed = entropy.bits(64)
+    exchange = PolymarketExchange(seed)
+    exchange.marketable_buy_minimum = settings.polymarket.min_marketable_cash
+    venue = PaperVenue(exchange, books.reader("polymarket"))
+    transport = _transport(venue, clock, latency_ns)
+    account = exchange.add_account(ACCOUNT, {}, clock.wall()).fields
+    key = PolymarketKey(
+        account["private_key"],
+        signature_type=int(account["signature_type"]),
+        credentials=ApiCredentials(account["api_key"], account["api_secret"], account["api_passphrase"]),
+    )
+    config = PolymarketConfig(
+        clob_url="http://paper",
+        gamma_url="http://paper",
+        data_url="http://paper",
+        market_ws_url="ws://paper/ws/market",
+        user_ws_url="ws://paper/ws/user",
+        min_marketable_cash=settings.polymarket.min_marketable_cash,
+        absence_margin_ns=settings.polymarket.absence_margin_ns,
+    )
+    # the paper exchange has token ids of its own: this registry never meets the real ones
+    registry = TokenRegistry()
+    catalogue = PolymarketData(transport, config, registry)
+
+    def listing(market: Market) -> None:
+        venue.list_market(_spec(market, polymarket_rate(market), neg_risk=market.mutually_exclusive), clock.wall())
+
+    async def learn(natives: Sequence[str]) -> None:
+        await catalogue.markets(natives)
+
+    adapter = PolymarketTrading(transport, config, key, registry, clock, entropy)
+    return PaperCore(venue, transport, adapter, listing, learn)
+
+
+_CORES: Final = {"kalshi": _kalshi, "polymarket": _polymarket}
+
+
+def _transport(venue: PaperVenue, clock: Clock, latency_ns: int) -> MemoryTransport:
+    fixed = (latency_ns, latency_ns)
+    return MemoryTransport(venue, clock, Latency(fixed, fixed))
+
+
+def _spec(market: Market, taker_rate: str, *, shard: int = 0, neg_risk: bool = False) -> MarketSpec:
+    return MarketSpec(
+        id=market.native,
+        event=market.native,
+        title=market.title,
+        rules=market.rules,
+        tick=FINEST_TICK,
+        taker_rate=taker_rate,
+        opens_ns=OPENS_NS,
+        closes_ns=CLOSES_NS,
+        outcomes=market.outcomes,
+        series=market.native,
+        neg_risk=neg_risk,
+        taker_delay_ns=market.taker_delay_ns,
+        shard=shard,
+        min_size=market.min_size,
+    )
+
+
+def kalshi_terms(market: Market) -> tuple[str, str]:
+    """Fee multiplier (decimal text) and fee type of a Kalshi market. Raises UnknownFee for fees of another shape."""
+    fees = market.fees
+    multiplier = Fraction(fees.taker_rate, RATE_ONE) / _KALSHI_TAKER
+    share = Fraction(fees.maker_rate, fees.taker_rate) if fees.taker_rate else Fraction(0)
+    text = format(Decimal(multiplier.numerator) / Decimal(multiplier.denominator), "f")
+    if fees.exponent != 1 or share not in _KALSHI_FEE_TYPES or Fraction(text) != multiplier:
+        raise UnknownFee(f"{market.id}: the paper exchange cannot charge fees like {fees.name}; trade it without paper")
+    return text, _KALSHI_FEE_TYPES[share]
+
+
+def polymarket_rate(market: Market) -> str:
+    """Taker rate of a Polymarket market as decimal text. Raises UnknownFee for fees of another shape."""
+    fees = market.fees
+    if fees.exponent != 1 or fees.maker_rate:
+        raise UnknownFee(f"{market.id}: the paper exchange charges takers r x p(1 - p) only, not {fees}")
+    return format(Decimal(fees.taker_rate).scaleb(-12).normalize(), "f")

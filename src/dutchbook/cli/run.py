@@ -14,6 +14,7 @@ import typer
 from dutchbook.cli.output import ExitStatus, dollars, money, say, say_json
 from dutchbook.core.clock import SECOND
 from dutchbook.core.errors import DutchbookError, LedgerError
+from dutchbook.core.mode import Mode
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -103,8 +104,8 @@ async def _run(
         _announce(settings, links, log)
         if settings.sends_real_orders:
             log.info("region checked", polymarket=await check_region(settings, transport))
-        sides, observe_book = venue_sides(settings, transport, clock, entropy)
-        await _unless_interrupted(_reach(sides), interrupt)
+        sides, observe_book = venue_sides(settings, transport, clock, entropy, ledger)
+        await _unless_interrupted(_reach(sides, signed=settings.mode is Mode.LIVE), interrupt)
         journal = open_journal(ledger, identity(settings))
         try:
             engine = Engine(
@@ -132,24 +133,31 @@ def _announce(settings: Settings, links: Sequence[Link], log: FilteringBoundLogg
 
 
 def venue_sides(
-    settings: Settings, transport: Transport, clock: Clock, entropy: Entropy
+    settings: Settings, transport: Transport, clock: Clock, entropy: Entropy, ledger: Path
 ) -> tuple[dict[str, VenueSide], Callable[[Book], None] | None]:
-    """Live: the operator's accounts. Otherwise simulated accounts behind real books; in dry-run they are never asked."""
+    """Live: the operator's accounts. Otherwise simulated accounts behind real books; in dry-run they are never asked.
+
+    A simulated account goes on with the cash and contracts that its `ledger` knows. Raises LedgerError for one that
+    cannot be read.
+    """
+    from dutchbook.cli.figures import open_ledger
     from dutchbook.cli.sides import data_sides, live_sides
-    from dutchbook.core.mode import Mode
 
     if settings.mode is Mode.LIVE:
         return live_sides(settings, transport, clock, entropy), None
     from dutchbook.cli.paper import paper_sides
 
-    return paper_sides(data_sides(settings, transport, clock), settings, clock, entropy)
+    earlier = None
+    if ledger.exists():
+        journal, earlier = open_ledger(ledger)
+        journal.close()
+    return paper_sides(data_sides(settings, transport, clock), settings, clock, entropy, resume=earlier)
 
 
 def engine_config(settings: Settings, links: Sequence[Link]) -> EngineConfig:
     """The engine's configuration for these settings."""
     from dutchbook.cli.sides import kalshi_key
     from dutchbook.core.claim import venue_of
-    from dutchbook.core.mode import Mode
     from dutchbook.engine.config import EngineConfig
     from dutchbook.feed.connection import KeepAlive
     from dutchbook.feed.polling import round_ns
@@ -181,15 +189,16 @@ def open_journal(path: Path, owner: Identity) -> Journal:
         ) from None
 
 
-async def _reach(sides: Mapping[str, VenueSide]) -> None:
-    """Ask each venue something, signed where orders are: a ledger is not made for an account that no venue knows.
+async def _reach(sides: Mapping[str, VenueSide], *, signed: bool) -> None:
+    """Ask each venue something, `signed` where orders are: no ledger is made for an account that its venue does not know.
 
     Raises the venue's error with its name in front.
     """
     for name, side in sides.items():
         try:
             await side.data.mode()
-            await side.trading.connect()
+            if signed:
+                await side.trading.connect()
         except DutchbookError as error:
             raise type(error)(f"{name} cannot be used: {error}") from error
 
@@ -204,7 +213,11 @@ async def _start(engine: Engine) -> None:
         raise
     config = desk.config
     desk.log.info(
-        "running", links=len(desk.links), markets=len(desk.markets), ledger=str(desk.journal.path), sending=config.sending
+        "running",
+        links=len(desk.links),
+        markets=len(desk.markets),
+        ledger=str(desk.journal.path),
+        sending=config.sending,
     )
 
 
@@ -290,7 +303,7 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
 
     trades, left, would = report["trades"], report["left"], report["would_have_placed"]
     lines = [
-        f"{report['mode']} run over after {report['seconds']} s: {report['ended']}",
+        f"{report['mode']}: over after {report['seconds']} s: {report['ended']}",
         "funnel      " + " -> ".join(f"{count} {stage.replace('_', ' ')}" for stage, count in report["funnel"].items()),
     ]
     if report["mode"] == "dry-run":

@@ -119,9 +119,9 @@ def _scaled(number: Decimal, places: int, name: str) -> int:
     if shift > _WIDEST_SHIFT:
         raise ValueError(f"{name}: {number} is too large")
     if shift >= 0:
-        whole = coefficient * 10**shift
+        whole = coefficient * int(10**shift)
     else:
-        whole, rest = divmod(coefficient, 10 ** min(-shift, len(digits)))
+        whole, rest = divmod(coefficient, int(10 ** min(-shift, len(digits))))
         if rest or (coefficient and -shift > len(digits)):
             raise ValueError(f"{name}: {number} has more than {places} decimals")
     return -whole if sign else whole

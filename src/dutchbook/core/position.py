@@ -152,6 +152,8 @@ class TradeBook:
     legs: list[LegRow] = field(default_factory=list)
     reason: str = ""
     rounds: int = 0
+    turned_ns: int = 0
+    """Wall time of the last turn or round of orders."""
     closed_ns: int = 0
     settled_ns: int = 0
     fees_trued: int = 0
@@ -160,7 +162,7 @@ class TradeBook:
     @staticmethod
     def open(fact: TradeOpened, at_ns: int) -> TradeBook:
         """A trade from its opening fact."""
-        trade = TradeBook(fact, at_ns, legs=[LegRow(plan) for plan in fact.legs])
+        trade = TradeBook(fact, at_ns, legs=[LegRow(plan) for plan in fact.legs], turned_ns=at_ns)
         trade._add_orders(fact.orders)
         return trade
 
@@ -230,7 +232,7 @@ class TradeBook:
             case OrdersPlanned():
                 phase = next_phase(self.phase, fact.turn)
                 self._add_orders(fact.orders)
-                self.phase, self.reason = phase, fact.reason
+                self.phase, self.reason, self.turned_ns = phase, fact.reason, at_ns
             case OrderMoved():
                 self._move(fact)
             case OrderAbsent():
@@ -244,6 +246,7 @@ class TradeBook:
             case TradeTurned():
                 self.phase = next_phase(self.phase, fact.turn)
                 self.reason = fact.reason or self.reason
+                self.turned_ns = at_ns
                 if fact.turn is Turn.SETTLE:
                     self.settled_ns = at_ns
                 elif fact.turn is Turn.REOPEN:
@@ -301,4 +304,6 @@ class TradeBook:
         if fill is not None:
             row.reversed[fact.fill] = fill.size
         else:
-            row.reversed.setdefault(fact.fill, 0)
+            # reversed before it was ever told: it explains what no fill explains of the venue's count
+            unexplained = row.reported - row.filled - sum(row.reversed.values())
+            row.reversed.setdefault(fact.fill, max(0, unexplained))

@@ -25,6 +25,7 @@ class EngineConfig:
     send_window_ns: int = 2 * SECOND
     balance_every_ns: int = 5 * SECOND
     results_every_ns: int = 30 * SECOND
+    confirm_every_ns: int = 5 * SECOND
     venues_every_ns: int = 60 * SECOND
     publish_every_ns: int = SECOND
     naked_retry_ns: int = SECOND

@@ -15,7 +15,7 @@ import structlog
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.clock import Clock, Entropy
-from dutchbook.core.errors import DutchbookError, ImpossibleEvent
+from dutchbook.core.errors import DutchbookError, ImpossibleEvent, LedgerError
 from dutchbook.core.facts import Alarmed, AnyFact, KillSwitchSet
 from dutchbook.core.link import Link
 from dutchbook.core.market import Market
@@ -83,8 +83,11 @@ class Desk:
         """Apply facts to the ledger and write them, before anything that follows from them is sent.
 
         A fact that no table knows becomes an alarm, throws the kill switch and raises ImpossibleEvent; a ledger that
-        cannot be written fails the engine and raises LedgerError.
+        cannot be written fails the engine and raises LedgerError, from then on at every call: what is known here is not in
+        the file any more, and only a restart brings the two together.
         """
+        if isinstance(self.failure, LedgerError):
+            raise self.failure
         now = self.clock.wall()
         done: list[AnyFact] = []
         try:

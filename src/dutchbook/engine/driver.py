@@ -18,6 +18,7 @@ from dutchbook.core.facts import (
     Alarmed,
     AnyFact,
     Filled,
+    FillReversed,
     FillSettled,
     OrderAbsent,
     OrderMoved,
@@ -29,16 +30,18 @@ from dutchbook.core.fees import FeeMeter
 from dutchbook.core.market import Market
 from dutchbook.core.money import Price, Rounding, Size, notional
 from dutchbook.core.order import (
+    ORDER_TABLE,
     REPORT_EVENT,
     Action,
     Fill,
     Intent,
     OrderEvent,
     OrderReport,
+    OrderState,
     Prepared,
 )
 from dutchbook.core.position import OrderRow, TradeBook
-from dutchbook.core.trade import Turn
+from dutchbook.core.trade import Phase, Turn
 from dutchbook.core.venue import Trading
 from dutchbook.execution.actions import Ask, AskFills, Cancel, Finish, Place, Step, Void, Wait
 from dutchbook.execution.decide import Policy, decide
@@ -174,10 +177,11 @@ class TradeDriver:
         for step in steps:
             match step:
                 case Place():
-                    self._place(step)
-                    return None
+                    return self._place(step, now)
                 case Finish():
                     self._services.record(TradeTurned(self.trade.id, step.turn, step.reason))
+                    if step.turn is Turn.STRAND:
+                        self._alarm("naked", f"trade {self.trade.id} is naked: {step.reason}")
                     return None
                 case Void():
                     self._services.record(
@@ -217,15 +221,17 @@ class TradeDriver:
                 self._spawn(self._ask_fills(row), order)
         return self._ask_at[order]
 
-    def _place(self, step: Place) -> None:
-        """Prepare, journal, send. An order that cannot be built strands the trade: a person must know."""
+    def _place(self, step: Place, now: int) -> int | None:
+        """Prepare, journal, send. An order that cannot be built strands the trade: a person must know.
+
+        Returns when to try again (monotonic), or None when the orders are out.
+        """
         services = self._services
         try:
             prepared = [self._prepare(intent) for intent in step.intents]
         except InvalidOrder as error:
-            self._alarm("order_invalid", f"trade {self.trade.id}: {error}")
-            services.record(TradeTurned(self.trade.id, Turn.STRAND, str(error)))
-            return
+            self._strand(str(error))
+            return now + services.policy.naked_retry_ns
         plans = tuple(
             order_plan(intent, order, services.markets[intent.claim.market])
             for intent, order in zip(step.intents, prepared, strict=True)
@@ -236,6 +242,15 @@ class TradeDriver:
         )
         services.note(self.trade, step.turn.value, reason=step.reason)
         self.dispatch(prepared)
+        return None
+
+    def _strand(self, reason: str) -> None:
+        """Once for each reason: the next tries of a naked trade are not news."""
+        if self.trade.phase is not Phase.NAKED:
+            self._services.record(TradeTurned(self.trade.id, Turn.STRAND, reason))
+        if reason not in self._shown:
+            self._shown.add(reason)
+            self._alarm("order_invalid", f"trade {self.trade.id} is naked: {reason}")
 
     def _prepare(self, intent: Intent) -> Prepared:
         services = self._services
@@ -299,8 +314,9 @@ class TradeDriver:
         """The venue's word about one of this trade's orders, from an answer, a lookup or the stream."""
         row = self.trade.order(order_id)
         event = REPORT_EVENT[report.status]
-        if row.ended and report.filled <= row.reported and event is not OrderEvent.LOSE:
-            # a late copy of what is known
+        same = ORDER_TABLE[row.state].get(event) is row.state and report.venue_order_id in ("", row.venue_order_id)
+        if (same or (row.ended and row.state is not OrderState.VOIDED)) and report.filled <= row.reported:
+            # nothing new: a late copy, or an answer that knows no more than we do
             return
         self._services.record(
             OrderMoved(
@@ -311,7 +327,8 @@ class TradeDriver:
                 venue_order_id=report.venue_order_id,
                 reason=report.reason,
                 code=report.code,
-            )
+            ),
+            *self._reopening("the venue reports an order anew"),
         )
         self._forget_question(order_id)
         self.poke()
@@ -336,11 +353,26 @@ class TradeDriver:
                     final=fill.final,
                     sellable=fill.sellable,
                     fee_exact=fill.fee_exact,
-                )
+                ),
+                *self._reopening("a late fill changed what is held"),
             )
         elif (fill.final and not known.final) or (fill.sellable and not known.sellable):
             self._services.record(FillSettled(self.trade.id, order_id, fill.id, fill.final))
         self.poke()
+
+    def on_reversal(self, order_id: str, fill_id: str, reason: str) -> None:
+        """The venue took a fill back: its cash and contracts return, and the exposure is open again."""
+        self._services.record(
+            FillReversed(self.trade.id, order_id, fill_id, reason), *self._reopening(f"a fill failed: {reason}")
+        )
+        self.poke()
+
+    def _reopening(self, reason: str) -> tuple[AnyFact, ...]:
+        """What follows for a trade that had ended, recorded together with the news itself: a crash never parts them."""
+        phase = self.trade.phase
+        if phase is Phase.SETTLED:
+            return (Alarmed("after_settlement", f"trade {self.trade.id} is settled, but {reason}", self.trade.id),)
+        return () if self.trade.working else (TradeTurned(self.trade.id, Turn.REOPEN, reason),)
 
     def _move(self, order_id: str, event: OrderEvent, reason: str) -> None:
         if not self.trade.order(order_id).ended:
@@ -350,6 +382,7 @@ class TradeDriver:
     def _forget_question(self, order_id: str) -> None:
         self._ask_at.pop(order_id, None)
         self._ask_pause.pop(order_id, None)
+        self._unknown_since.pop(order_id, None)
 
     def _alarm(self, code: str, text: str) -> None:
         self._services.record(Alarmed(code, text, self.trade.id))

@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 import dutchbook
 from dutchbook.core.book import Book
 from dutchbook.core.claim import native_of, venue_of
-from dutchbook.core.clock import MILLISECOND, SECOND, Clock, Entropy
+from dutchbook.core.clock import MILLISECOND, MINUTE, SECOND, Clock, Entropy
 from dutchbook.core.facts import EngineStarted, EngineStopped
 from dutchbook.core.link import Link
 from dutchbook.core.position import TradeBook
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.by_hand import ByHand
 from dutchbook.engine.config import EngineConfig
+from dutchbook.engine.confirmations import Confirmations
 from dutchbook.engine.desk import Desk, VenueSide
 from dutchbook.engine.housekeeping import Housekeeping
 from dutchbook.engine.pursuit import Pursuit
@@ -52,6 +53,7 @@ class Engine:
         self.pursuit = Pursuit(self.desk, self.accounts, self.trades, self.view, observe_book)
         self.by_hand = ByHand(self.desk, self.pursuit, self.trades, self.view)
         self.streams = Streams(self.desk, self.trades, self.pursuit, self.settlement.take)
+        self.confirmations = Confirmations(self.desk, self.trades)
         self.housekeeping = Housekeeping(self.desk, self.accounts, self.settlement)
 
     async def start(self) -> None:
@@ -72,7 +74,12 @@ class Engine:
         desk.every(config.balance_every_ns, self.housekeeping.refresh_balances)
         desk.every(config.results_every_ns, self.housekeeping.poll_results)
         desk.every(config.venues_every_ns, self.housekeeping.check_venues)
+        desk.every(config.confirm_every_ns, self.confirmations.ask)
         desk.every(config.publish_every_ns, self._publish)
+        desk.every(config.publish_every_ns, self._watch_losses)
+        if not config.sending:
+            await self.pursuit.say_held_back()
+            desk.every(MINUTE, self.pursuit.say_held_back)
         desk.accepting = True
 
     def halt_entries(self) -> None:
@@ -89,7 +96,8 @@ class Engine:
         deadline = desk.clock.monotonic() + patience_ns
         while self.trades.working and desk.failure is None and desk.clock.monotonic() < deadline:
             await desk.clock.sleep(20 * MILLISECOND)
-        finished = not self.trades.working
+        finished = not desk.ledger.working
+        self.pursuit.say_dry_run()
         desk.funnel.finish()
         if desk.failure is None:
             await self._publish()
@@ -115,6 +123,14 @@ class Engine:
         """After each trade: the cooldown of its event begins, results that waited are booked, the loss limit is checked."""
         self.pursuit.last_attempt_ns[trade.opened.event] = self.desk.clock.monotonic()
         self.settlement.book_all()
+        self._check_losses()
+
+    async def _watch_losses(self) -> None:
+        """A naked leg loses while nothing else happens."""
+        if self.desk.figures().unresolved:
+            self._check_losses()
+
+    def _check_losses(self) -> None:
         verdict = loss_breaker(self.view(), self.desk.config.limits)
         if verdict is not None:
             self.desk.trip(verdict.text)

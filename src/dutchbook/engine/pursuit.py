@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId, venue_of
-from dutchbook.core.clock import MINUTE, uuid4_text
+from dutchbook.core.clock import uuid4_text
 from dutchbook.core.errors import DryRunError, ExecutionFailedError, InvalidOrder
 from dutchbook.core.facts import LegPlan, OrderMoved, OrderPlan, TradeOpened, TradeTurned
 from dutchbook.core.link import LinkKind
 from dutchbook.core.mode import Mode
-from dutchbook.core.money import format_dollars, format_micros
+from dutchbook.core.money import Cash, format_dollars, format_micros
 from dutchbook.core.opportunity import Bundle, Opportunity, Rejection
 from dutchbook.core.order import Intent, OrderEvent
 from dutchbook.core.position import TradeBook
@@ -32,6 +33,8 @@ from dutchbook.opportunity.sizing import SizeLimits, size_bundle
 from dutchbook.risk.approved import Approved
 from dutchbook.risk.gate import TRIPS_KILL_SWITCH, RiskGate
 from dutchbook.risk.view import RiskView
+
+OUTBID: Final = Rejection("outbid", "a more profitable bundle was traded on the same update; the next one looks again")
 
 
 class Pursuit:
@@ -56,7 +59,16 @@ class Pursuit:
         self._view = view
         self._observe_book = observe_book
         self.gate = RiskGate(desk.config.limits)
-        self._held_back_at = 0
+
+    async def say_held_back(self) -> None:
+        """Once a minute while the second key is not turned (M2)."""
+        self._desk.log.warning("live, but nothing is sent: set EXECUTOR_ENABLED=true to turn the second key")
+
+    def say_dry_run(self) -> None:
+        """The end of a dry run (M3)."""
+        if self._desk.config.mode is Mode.DRY_RUN:
+            total = format_dollars(Cash(self.dry_run_cost))
+            self._desk.log.info(f"would have placed {self.dry_runs} bets totalling {total}")
 
     def watch(self) -> None:
         """Index the links over the markets that are known now."""
@@ -119,9 +131,13 @@ class Pursuit:
                 found.append(sized)
         found.sort(key=lambda opportunity: opportunity.profit, reverse=True)
         view = self._view() if found else None
+        traded = False
         for opportunity in found:
             assert view is not None
             bundle_id = opportunity.bundle.id
+            if traded:
+                funnel.saw(bundle_id, now, Stage.NET_POSITIVE, OUTBID)
+                continue
             verdict = self.gate.check(opportunity, view)
             if isinstance(verdict, Rejection):
                 funnel.saw(bundle_id, now, Stage.NET_POSITIVE, verdict)
@@ -131,7 +147,8 @@ class Pursuit:
             refusal = self.attempt(verdict, frame_ns)
             if refusal is None:
                 funnel.saw(bundle_id, now, Stage.TRADED, Rejection("traded", ""))
-                return
+                traded = True
+                continue
             funnel.saw(bundle_id, now, Stage.APPROVED, refusal)
 
     def attempt(self, approved: Approved, frame_ns: int) -> Rejection | None:
@@ -140,10 +157,6 @@ class Pursuit:
         if not desk.accepting:
             return Rejection("stopping", "the engine takes no new trades now")
         if not desk.config.sending:
-            wall = desk.clock.wall()
-            if wall - self._held_back_at >= MINUTE:
-                self._held_back_at = wall
-                desk.log.warning("live, but nothing is sent: set EXECUTOR_ENABLED=true to turn the second key")
             return Rejection("executor_disabled", "EXECUTOR_ENABLED is false: nothing is sent")
         self.last_attempt_ns[approved.opportunity.bundle.link.event] = desk.clock.monotonic()
         try:

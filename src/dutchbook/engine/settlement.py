@@ -15,8 +15,8 @@ from dutchbook.core.errors import DutchbookError
 from dutchbook.core.facts import Alarmed, AnyFact, LegSettled, OutcomesDiverged, TradeTurned
 from dutchbook.core.link import Link
 from dutchbook.core.money import MICRO, Price, Rounding, Size, divide, format_micros
-from dutchbook.core.position import TradeBook
-from dutchbook.core.trade import Turn
+from dutchbook.core.position import LegRow, TradeBook
+from dutchbook.core.trade import Phase, Turn
 from dutchbook.core.venue import Trading
 from dutchbook.ledger.projection import Ledger
 
@@ -53,6 +53,8 @@ class Settlement:
                     self.take(resolution)
             except DutchbookError as error:
                 troubles.append(f"{venue}: {error}")
+        # also what was known before: a trade may have come to its end, or its last fill become final, meanwhile
+        self.book_all()
         return troubles
 
     def take(self, resolution: Resolution) -> None:
@@ -73,15 +75,19 @@ class Settlement:
             self.book_all()
 
     def book_all(self) -> None:
-        """Book every final result into the trades that hold it and are not being worked on."""
+        """Book every final result into the trades that hold it and are not being worked on.
+
+        A NAKED trade without an open order is booked too: its market has ended before it could.
+        """
         for trade in list(self._ledger.holding()):
-            if not trade.working:
+            idle = all(row.ended and row.accounted for row in trade.orders())
+            if not trade.working or (trade.phase is Phase.NAKED and idle):
                 self._book(trade)
 
     def _book(self, trade: TradeBook) -> None:
         for index, leg in enumerate(trade.legs):
             result = self.known.get(leg.claim.market)
-            if leg.settled or not leg.held or result is None or not result.final:
+            if leg.settled or not leg.held or result is None or not result.final or _provisional(leg):
                 continue
             value = result.yes_value if leg.claim.outcome is Outcome.YES else Price(MICRO - result.yes_value)
             payout = divide(value * Size(leg.held), MICRO, Rounding.FLOOR)
@@ -100,6 +106,11 @@ class Settlement:
                 return
         text = ", ".join(f"{market} paid {format_micros(value)}" for market, value in values.items())
         self._recorder.record(OutcomesDiverged(trade.id, link.id, text), Alarmed("divergence", text, trade.id))
+
+
+def _provisional(leg: LegRow) -> bool:
+    """Whether a fill of the leg may still be reversed: what it would be paid for is not certain."""
+    return any(not fill.final for row in leg.orders for fill in row.fills.values())
 
 
 def _values(known: Mapping[MarketId, Resolution], markets: Iterable[MarketId]) -> dict[MarketId, Price]:

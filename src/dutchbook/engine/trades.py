@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from dutchbook.core.errors import ImpossibleEvent
 from dutchbook.core.events import FillFailed
-from dutchbook.core.facts import FillReversed, OrderMoved, TradeTurned
+from dutchbook.core.facts import OrderMoved, TradeTurned
 from dutchbook.core.money import format_dollars
 from dutchbook.core.order import Fill, OrderEvent, OrderReport, OrderState
 from dutchbook.core.position import OrderRow, TradeBook
-from dutchbook.core.trade import WORKING, Phase, Turn
+from dutchbook.core.trade import Phase, Turn
 from dutchbook.engine.desk import Desk
 from dutchbook.engine.driver import TradeDriver
 
@@ -55,14 +55,18 @@ class Trades:
             for row in trade.orders():
                 desk.track(row.plan.identity, trade.id, row.plan.id)
         for trade in list(desk.ledger.working):
-            for row in trade.orders():
-                if row.state in (OrderState.PLANNED, OrderState.SENT):
-                    event = OrderEvent.LOSE if row.state is OrderState.SENT else OrderEvent.WITHHOLD
-                    desk.record(OrderMoved(trade.id, row.plan.id, event, reason="the engine was restarted"))
+            desk.log.warning("recovering a trade left half done", trade=trade.id, phase=trade.phase.value)
             if trade.phase is Phase.OPENED:
                 desk.record(TradeTurned(trade.id, Turn.START, "recovered"))
-            desk.log.warning("recovering a trade left half done", trade=trade.id, phase=trade.phase.value)
-            self.drive(trade)
+            self._resume(trade, "the engine was restarted")
+
+    def _resume(self, trade: TradeBook, reason: str) -> None:
+        """Drive a trade that nobody drives: whoever waited for the answers to its orders is gone."""
+        for row in trade.orders():
+            if row.state in (OrderState.PLANNED, OrderState.SENT):
+                event = OrderEvent.LOSE if row.state is OrderState.SENT else OrderEvent.WITHHOLD
+                self._desk.record(OrderMoved(trade.id, row.plan.id, event, reason=reason))
+        self.drive(trade)
 
     def cancel(self, trade: TradeBook, row: OrderRow) -> None:
         """Ask the venue to take an order out of its book; its answer ends the order."""
@@ -86,30 +90,26 @@ class Trades:
 
     def on_fill_failed(self, event: FillFailed) -> None:
         """The venue took a fill back: the exposure is open again, and the trade goes back to work."""
-        desk = self._desk
-        for trade in list(desk.ledger.trades.values()):
+        for trade in list(self._desk.ledger.trades.values()):
             for row in trade.orders():
                 if event.fill_id in row.fills:
-                    desk.record(FillReversed(trade.id, row.plan.id, event.fill_id, event.reason))
-                    desk.log.error("fill reversed by the venue", trade=trade.id, reason=event.reason)
-                    if trade.phase in (Phase.LOCKED, Phase.FAILED, Phase.ROLLED_BACK):
-                        desk.record(TradeTurned(trade.id, Turn.REOPEN, f"a fill failed: {event.reason}"))
-                    self._wake(trade.id)
+                    self.reverse(trade, row, event.fill_id, event.reason)
+
+    def reverse(self, trade: TradeBook, row: OrderRow, fill_id: str, reason: str) -> None:
+        """Take back a fill, told or untold, that the venue does not stand by."""
+        self._desk.log.error("fill reversed by the venue", trade=trade.id, order=row.plan.id, reason=reason)
+        self._driver(trade.id).on_reversal(row.plan.id, fill_id, reason)
+        self._wake(trade.id)
 
     def _driver(self, trade_id: str) -> TradeDriver:
         """The driver of a trade; an ended trade gets one that records late news and is not run."""
         return self._drivers.get(trade_id) or TradeDriver(self._desk, self._desk.ledger.trades[trade_id])
 
     def _wake(self, trade_id: str) -> None:
-        """A trade that late news has made unequal or unfinished goes back to work."""
+        """News came: whoever drives the trade looks again; a trade that was reopened gets a driver."""
         trade = self._desk.ledger.trades[trade_id]
         driver = self._drivers.get(trade_id)
         if driver is not None:
             driver.poke()
-            return
-        counts = {leg.held for leg in trade.legs}
-        late = trade.phase in (Phase.FAILED, Phase.ROLLED_BACK) and counts != {0}
-        if late or (trade.phase is Phase.LOCKED and len(counts) > 1 and not trade.dusty):
-            self._desk.record(TradeTurned(trade_id, Turn.REOPEN, "a late fill changed what is held"))
-        if trade.phase in WORKING:
-            self.drive(trade)
+        elif trade.working:
+            self._resume(trade, "nobody waits for its answer any more")

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.money import MICRO, Cash, Price, Rounding, divide
+from dutchbook.core.order import OrderState
 from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Phase
 from dutchbook.ledger.projection import Ledger
@@ -38,11 +39,16 @@ class Figures:
         """Fresh figures for the local day of `wall_ns`."""
         day = local_day(wall_ns, zone)
         today = statistics(ledger.trades.values(), zone, day)
-        figures = Figures(day=day, trades_today=today.trades, realised_today=today.realised)
+        # a ledger has one mode: in dry-run the trades that would have been made count as if they had been
+        figures = Figures(day=day, trades_today=today.trades + today.dry_run, realised_today=today.realised)
         for trade in ledger.trades.values():
-            if trade.phase is Phase.DRY_RUN or (not trade.working and trade.flat):
-                continue
             event = trade.opened.event
+            if trade.phase is Phase.DRY_RUN:
+                figures.open_positions[event] = figures.open_positions.get(event, 0) + 1
+                figures.exposure[event] = Cash(figures.exposure.get(event, 0) + would_cost(trade))
+                continue
+            if not trade.working and trade.flat:
+                continue
             figures.open_positions[event] = figures.open_positions.get(event, 0) + 1
             figures.exposure[event] = Cash(figures.exposure.get(event, 0) + at_risk(trade))
             if unresolved(trade):
@@ -60,10 +66,20 @@ class Figures:
 
 
 def unresolved(trade: TradeBook) -> bool:
-    """Whether legs are, or may stay, unequal: no new entries meanwhile. A first round still out is not unresolved yet."""
+    """Whether legs are, or may stay, unequal: no new entries meanwhile.
+
+    A first round still out is not unresolved yet; an order whose fate is not known is.
+    """
     if trade.phase in _UNRESOLVED:
         return True
+    if trade.working and any(row.state is OrderState.UNKNOWN for row in trade.orders()):
+        return True
     return trade.working and all(row.ended for row in trade.orders()) and len({leg.held for leg in trade.legs}) > 1
+
+
+def would_cost(trade: TradeBook) -> Cash:
+    """What a dry-run trade would have cost at worst."""
+    return Cash(sum(leg.plan.worst for leg in trade.legs))
 
 
 def at_risk(trade: TradeBook) -> Cash:

@@ -2,13 +2,15 @@
 
 For each candidate count n the missing contracts are bought and the surplus is sold; the best n is the one whose payout
 plus sales less purchases is highest. This is the rule of the market-structure facts (6.5): complete up to break-even, then
-up to the unwind loss, else unwind. Pure; never uses a stale book, a planned price or a venue's cost basis.
+up to the unwind loss, else unwind. The value is concave in n, so the candidates are where its slope changes: at the levels of
+the books. Pure; never uses a stale book, a planned price or a venue's cost basis, never sells more than is held.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from dutchbook.core.book import Book, Level, walk
 from dutchbook.core.claim import Claim, MarketId
@@ -16,6 +18,9 @@ from dutchbook.core.fees import FeeMeter
 from dutchbook.core.market import Market
 from dutchbook.core.money import MICRO, Cash, Price, Size
 from dutchbook.core.order import Action
+
+LEVELS: Final = 8
+"""Levels of each side whose ends are candidate counts; beyond them only whole purchases and sales are considered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def workable_limit(market: Market, price: Price, size: Size, action: Action) -> 
     ticks wider costs nothing by itself. None when ten ticks do not find one.
     """
     buying = action is Action.BUY
-    candidate: Price | None = price
+    candidate = market.grid.ceil(price) if buying else market.grid.floor(price)
     for _ in range(11):
         if candidate is None:
             return None
@@ -86,20 +91,19 @@ def workable_limit(market: Market, price: Price, size: Size, action: Action) -> 
 
 def correct(leg: int, holding: Holding, count: int, book: Book, market: Market) -> Correction | int | None:
     """The order that brings one leg to `count`; an int is surplus that cannot be traded; None is impossible now."""
+    if holding.held == count:
+        return 0
     if holding.held < count:
         size = Size(count - holding.held)
-        found = price_order(book.offers(holding.claim.outcome), market, Action.BUY, size)
+        found = price_order(book.offers(holding.claim.outcome), market, Action.BUY, size) if book.live else None
         if found is None or size % market.take_lot or found.limit * size < market.min_cash * MICRO:
             return None
     else:
         surplus = holding.held - count
-        if not surplus:
-            return 0
-        levels = book.demand(holding.claim.outcome)
         size = Size(surplus // market.lot * market.lot)
         if not size:
             return surplus
-        found = price_order(levels, market, Action.SELL, size)
+        found = price_order(book.demand(holding.claim.outcome), market, Action.SELL, size) if book.live else None
         if found is None:
             return None
     return Correction(leg, found.action, found.size, found.limit, found.cash)
@@ -112,18 +116,67 @@ def balancings(
     books: Mapping[MarketId, Book],
     markets: Mapping[MarketId, Market],
 ) -> list[Balancing]:
-    """Every way to an equal count that the books allow now, best first. Empty when a needed book is not live."""
-    if any(not books[h.claim.market].live for h in holdings):
-        return []
+    """Every way to an equal count that the books allow now, best first. A leg whose book is not live stays as it is."""
     found: list[Balancing] = []
-    for count in sorted({0, int(target), *(int(h.held) for h in holdings)}):
-        if count > max(h.held for h in holdings):
-            continue
+    for count in candidate_counts(holdings, target, books, markets):
         way = _way(holdings, guaranteed, count, books, markets)
         if way is not None:
             found.append(way)
-    found.sort(key=lambda b: (b.value, -len(b.corrections)), reverse=True)
+    found.sort(key=lambda b: (b.value, -len(b.corrections), b.count), reverse=True)
     return found
+
+
+def slices(
+    holdings: Sequence[Holding], books: Mapping[MarketId, Book], markets: Mapping[MarketId, Market]
+) -> Balancing | None:
+    """When no way to an equal count is there: the part of the surplus that the books take now, or None.
+
+    It brings the legs closer and leaves the rest to the next round.
+    """
+    least = min(holding.held for holding in holdings)
+    sales: list[Correction] = []
+    waits = False
+    for leg, holding in enumerate(holdings):
+        market, book = markets[holding.claim.market], books[holding.claim.market]
+        levels = book.demand(holding.claim.outcome) if book.live else []
+        size = min(holding.held - least, sum(size for _, size in levels))
+        lots = (market.lot, MICRO)  # whole contracts where the finest lot has no workable price
+        tries = [price_order(levels, market, Action.SELL, Size(size // lot * lot)) for lot in lots if size >= lot]
+        sale = next((found for found in tries if found is not None), None)
+        if sale is not None:
+            sales.append(Correction(leg, sale.action, sale.size, sale.limit, sale.cash))
+            waits = waits or sale.size > holding.sellable
+    if not sales:
+        return None
+    value = Cash(sum(sale.cash for sale in sales))
+    return Balancing(Size(least), value, tuple(sales), (Size(0),) * len(holdings), waits)
+
+
+def candidate_counts(
+    holdings: Sequence[Holding], target: Size, books: Mapping[MarketId, Book], markets: Mapping[MarketId, Market]
+) -> list[int]:
+    """Counts worth pricing, never above the largest holding: what is held, the target, nothing, and the ends of levels.
+
+    A level's end is floored to a lot that every leg's purchase may have; every count also to whole contracts, because
+    fine sizes have no workable price at some ticks.
+    """
+    most = max(0, *(holding.held for holding in holdings))
+    lot = max(markets[holding.claim.market].take_lot for holding in holdings)
+    counts = {0, int(target), *(int(holding.held) for holding in holdings)}
+    for holding in holdings:
+        book = books[holding.claim.market]
+        if not book.live:
+            continue
+        reached: int = holding.held
+        for _, size in book.offers(holding.claim.outcome, LEVELS):
+            reached += size
+            counts.add(reached // lot * lot)
+        reached = holding.held
+        for _, size in book.demand(holding.claim.outcome, LEVELS):
+            reached -= size
+            counts.add(reached // lot * lot)
+    counts |= {count // MICRO * MICRO for count in counts}
+    return sorted(count for count in counts if 0 <= count <= most)
 
 
 def _way(
@@ -138,8 +191,7 @@ def _way(
     value = count * guaranteed // MICRO
     waits = False
     for leg, holding in enumerate(holdings):
-        market = markets[holding.claim.market]
-        step = correct(leg, holding, count, books[holding.claim.market], market)
+        step = correct(leg, holding, count, books[holding.claim.market], markets[holding.claim.market])
         if step is None:
             return None
         if isinstance(step, int):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
@@ -21,7 +22,7 @@ from dutchbook.core.order import Action, Intent, OrderState, TimeInForce
 from dutchbook.core.position import OrderRow, TradeBook
 from dutchbook.core.trade import Phase, Turn
 from dutchbook.execution.actions import Ask, AskFills, Cancel, Finish, Place, Step, Void, Wait
-from dutchbook.execution.balance import Balancing, Correction, Holding, balancings
+from dutchbook.execution.balance import Balancing, Correction, Holding, balancings, slices
 from dutchbook.risk.approved import Approved
 
 
@@ -30,11 +31,13 @@ class Policy:
     """How execution behaves; times in nanoseconds.
 
     `rounds` is how many rounds of orders a trade may use before it is called NAKED; it is worked on after that, once every
-    `naked_retry_ns`. `absence_margin_ns` is per venue: see rule 5 of the design.
+    `naked_retry_ns`. The same pause follows `fruitless` orders on a leg that brought nothing. `absence_margin_ns` is per
+    venue: see rule 5 of the design.
     """
 
     absence_margin_ns: Mapping[str, int]
     rounds: int = 6
+    fruitless: int = 2
     naked_retry_ns: int = SECOND
     poll_ns: int = 200 * MILLISECOND
     ask_ns: int = 500 * MILLISECOND
@@ -86,7 +89,7 @@ def decide(
         return [_flat(trade)]
     if len(counts) == 1:
         return [Finish(Turn.LOCK, f"{format_micros(counts.pop(), trim=True)} contracts on every leg")]
-    return [_rebalance(trade, holdings, books, markets, now_ns, policy)]
+    return [_rebalance(trade, holdings, books, markets, now_ns, wall_ns, policy)]
 
 
 def _order_step(trade: TradeBook, row: OrderRow, now_ns: int, wall_ns: int, policy: Policy) -> Step | None:
@@ -125,15 +128,23 @@ def _rebalance(
     books: Mapping[MarketId, Book],
     markets: Mapping[MarketId, Market],
     now_ns: int,
+    wall_ns: int,
     policy: Policy,
 ) -> Step:
-    opened = trade.opened
-    ways = balancings(holdings, Price(opened.guaranteed), Size(opened.size), books, markets)
-    if not ways:
+    naked = trade.phase is Phase.NAKED
+    paid = [leg.claim.market for leg in trade.legs if leg.settled]
+    if paid:
+        # nothing can be made equal any more: what is left waits for its own market
+        return _stuck(trade, f"{paid[0]} has paid already", now_ns, policy)
+    dead = [h.claim.market for h in holdings if not books[h.claim.market].live]
+    if dead and not naked:
+        # ways cannot be compared without it; a naked trade does what the other books allow
+        return _stuck(trade, f"the book of {dead[0]} is not live", now_ns, policy)
+    ways = balancings(holdings, Price(trade.opened.guaranteed), Size(trade.opened.size), books, markets)
+    best = next((way for way in ways if not _refused(trade, way)), ways[0] if ways else None)
+    best = best or slices(holdings, books, markets)
+    if best is None:
         return _stuck(trade, "no executable price on a leg", now_ns, policy)
-    best = ways[0]
-    if best.waits_for_settlement:
-        return Wait(now_ns + policy.poll_ns, "bought contracts are not settled yet and cannot be sold")
     if not best.corrections:
         # what differs is below every minimum: it stays as directional dust and is counted as such
         turn = Turn.LOCK if best.count else Turn.FLATTEN
@@ -141,11 +152,16 @@ def _rebalance(
             f"{format_micros(size, trim=True)} of {holdings[i].claim}" for i, size in enumerate(best.dust) if size
         )
         return Finish(turn, f"dust below the venue's minimum stays: {dust}")
-    buys = any(c.action is Action.BUY for c in best.corrections)
-    turn = Turn.HEDGE if buys else Turn.UNWIND
-    if trade.rounds >= policy.rounds and trade.phase is not Phase.NAKED:
+    if best.waits_for_settlement:
+        return Wait(now_ns + policy.poll_ns, "bought contracts are not settled yet and cannot be sold")
+    if trade.rounds >= policy.rounds and not naked:
         return Finish(Turn.STRAND, f"legs still unequal after {trade.rounds} rounds of orders")
-    return Place(turn, _words(best, holdings), tuple(_intent(trade, c, holdings, markets) for c in best.corrections))
+    if naked or any(_fruitless(trade, c) >= policy.fruitless for c in best.corrections):
+        rest_ns = trade.turned_ns + policy.naked_retry_ns - wall_ns
+        if rest_ns > 0:
+            return Wait(now_ns + rest_ns, "the last orders brought nothing")
+    turn = Turn.HEDGE if any(c.action is Action.BUY for c in best.corrections) else Turn.UNWIND
+    return Place(turn, _words(best, holdings), tuple(_intent(trade, c, holdings) for c in best.corrections))
 
 
 def _stuck(trade: TradeBook, reason: str, now_ns: int, policy: Policy) -> Step:
@@ -154,9 +170,27 @@ def _stuck(trade: TradeBook, reason: str, now_ns: int, policy: Policy) -> Step:
     return Finish(Turn.STRAND, reason)
 
 
-def _intent(
-    trade: TradeBook, correction: Correction, holdings: list[Holding], markets: Mapping[MarketId, Market]
-) -> Intent:
+def _attempts(trade: TradeBook, correction: Correction) -> list[OrderRow]:
+    """Earlier orders of the same leg and action, newest first."""
+    rows = trade.legs[correction.leg].orders
+    return [row for row in reversed(rows) if row.plan.action is correction.action]
+
+
+def _fruitless(trade: TradeBook, correction: Correction) -> int:
+    """How many orders like this one, counted from the newest, brought nothing."""
+    return sum(1 for _ in takewhile(lambda row: not row.fills, _attempts(trade, correction)))
+
+
+def _refused(trade: TradeBook, way: Balancing) -> bool:
+    """Whether the venue has refused an order of this way twice running: another way out comes first."""
+    for correction in way.corrections:
+        newest = _attempts(trade, correction)[:2]
+        if len(newest) == 2 and all(row.state is OrderState.REJECTED for row in newest):
+            return True
+    return False
+
+
+def _intent(trade: TradeBook, correction: Correction, holdings: list[Holding]) -> Intent:
     """First attempt of an unwind is fill-or-kill, later ones take what is there; a completing order takes what is there."""
     leg = correction.leg
     tries = len(trade.legs[leg].orders)

@@ -14,7 +14,7 @@ from dutchbook.core.errors import MalformedFrame, NotSent
 from dutchbook.core.events import StreamEvent, StreamTrouble
 from dutchbook.core.market import Market
 from dutchbook.core.money import parse_micros
-from dutchbook.core.venue import BookSnapshot, VenueMode
+from dutchbook.core.venue import BookSnapshot, BookStream, VenueMode
 from dutchbook.feed.recordings import csv_fields
 
 
@@ -37,7 +37,10 @@ class BestQuoteStream:
 
     def receive(self, data: bytes, received_ns: int) -> Sequence[StreamEvent]:
         """One line; instruments that no link names are counted and left out."""
-        fields = csv_fields(data)
+        try:
+            fields = csv_fields(data)
+        except ValueError as error:
+            return (StreamTrouble(f"best quotes: {error} in {data[:80]!r}", terminal=False),)
         if len(fields) != 8:
             return (StreamTrouble(f"best quotes: {len(fields)} columns instead of 8 in {data[:80]!r}", terminal=False),)
         book = self._by_native.get(fields[3])
@@ -87,7 +90,7 @@ class BestQuoteData:
         """A recording of quotes states no results."""
         return []
 
-    def stream(self, markets: Sequence[Market]) -> BestQuoteStream:
+    def stream(self, markets: Sequence[Market]) -> BookStream:
         return BestQuoteStream(self._url, markets)
 
 

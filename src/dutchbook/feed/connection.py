@@ -52,18 +52,23 @@ class Connection:
         self._keep_alive = keep_alive
 
     async def run(self) -> None:
-        """Connect for ever, backing off after failures; a connection that delivered frames resets the back-off."""
+        """Connect for ever, backing off after failures; a connection that delivered frames resets the back-off.
+
+        One that the stream gave up soon after it was opened does not: it would give up the next one as well.
+        """
         backoff = self._keep_alive.first_backoff_ns
         while True:
-            before = self.frames
+            before, since = self.frames, self._clock.monotonic()
+            given_up = False
             try:
-                await self._session()
+                given_up = await self._session()
             except DutchbookError as error:
                 self._trouble(str(error))
             finally:
                 self.up.clear()
                 self._deliver(self.stream.closed())
-            if self.frames > before:
+            soon = self._clock.monotonic() - since < self._keep_alive.last_backoff_ns
+            if self.frames > before and not (given_up and soon):
                 backoff = self._keep_alive.first_backoff_ns
             self.reconnects += 1
             await self._clock.sleep(backoff)
@@ -75,7 +80,8 @@ class Connection:
         while outbox:
             await channel.send(outbox.pop(0))
 
-    async def _session(self) -> None:
+    async def _session(self) -> bool:
+        """One connection from its opening to its end; True when the stream gave it up."""
         channel = await self._transport.open(self.stream.url, self.stream.headers(self._clock.wall()))
         self.last_frame_ns = self._clock.monotonic()
         watch = asyncio.create_task(self._watch(channel), name=f"{self.name} keep-alive")
@@ -83,29 +89,30 @@ class Connection:
             self.stream.opened()
             await self.flush(channel)
             self.up.set()
-            await self._pump(channel)
+            return await self._pump(channel)
         finally:
             watch.cancel()
             await channel.close()
 
-    async def _pump(self, channel: Channel) -> None:
+    async def _pump(self, channel: Channel) -> bool:
         stream, monotonic, deliver = self.stream, self._clock.monotonic, self._deliver
         while True:
             frame = await channel.receive()
             if frame.kind is FrameKind.CLOSED:
-                return
+                return False
             now = monotonic()
             self.last_frame_ns = now
             if frame.kind is FrameKind.PONG:
                 continue
             self.frames += 1
             events = stream.receive(frame.data, now)
-            if stream.outbox:
-                await self.flush(channel)
             if events:
+                # before anything is sent: a socket that has died must not take this frame's events with it
                 deliver(events)
                 if any(isinstance(event, StreamTrouble) and event.terminal for event in events):
-                    return
+                    return True
+            if stream.outbox:
+                await self.flush(channel)
 
     async def _watch(self, channel: Channel) -> None:
         """Ping at an interval; close a connection that stays silent, so that the session ends and reconnects."""

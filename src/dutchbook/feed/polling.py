@@ -16,7 +16,7 @@ from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.clock import MILLISECOND, SECOND, Clock
 from dutchbook.core.errors import DutchbookError, MalformedFrame, NotSent, RateLimited
-from dutchbook.core.events import BookGap, StreamEvent, StreamTrouble
+from dutchbook.core.events import BookGap, StreamEvent
 from dutchbook.core.market import Market
 from dutchbook.core.transport import CLOSED, Channel, Frame, FrameKind, Request, Response
 from dutchbook.core.venue import BookSnapshot, BookStream, MarketData, VenueMode
@@ -99,18 +99,15 @@ class PolledStream:
         """Nothing to subscribe to."""
 
     def receive(self, data: bytes, received_ns: int) -> Sequence[StreamEvent]:
-        """One round. When nothing at all could be read the connection is given up, so that reconnecting backs off."""
-        rows = _decode(data)
+        """One round."""
         events: list[StreamEvent] = []
-        for row in rows:
+        for row in _decode(data):
             if row.trouble:
                 self.books[row.market].invalidate()
                 events.append(BookGap((row.market,), row.trouble, fetch=False))
                 continue
             snapshot = BookSnapshot(row.market, row.bids, row.asks, row.as_of_ns)
             events += self.load(snapshot, row.asked_ns)
-        if rows and all(row.trouble for row in rows):
-            events.append(StreamTrouble(f"no book could be read: {rows[0].trouble}", terminal=True))
         return events
 
     def load(self, snapshot: BookSnapshot, received_ns: int) -> Sequence[StreamEvent]:
@@ -174,7 +171,10 @@ class PollingChannel:
         """Unanswered on purpose: only a new round proves that the books are current."""
 
     async def receive(self) -> Frame:
-        """The next round, or CLOSED as soon as the channel is closed."""
+        """The next round, or CLOSED as soon as the channel is closed.
+
+        Raises NotSent when no book at all could be read: the connection is then given up and tried again, ever later.
+        """
         polling = asyncio.create_task(self._round())
         closing = asyncio.create_task(self._closed.wait())
         try:
@@ -206,4 +206,6 @@ class PollingChannel:
         rows = await asyncio.gather(*map(read, self._markets))
         self._pause_ns = min(2 * self._pause_ns, LONGEST_PAUSE_NS) if limited else self._least_ns
         self._next_ns = began + self._pause_ns
+        if rows and not limited and all(row.trouble for row in rows):
+            raise NotSent(f"no book could be read: {rows[0].trouble}")
         return Frame(FrameKind.TEXT, _encode(rows))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,12 +50,14 @@ class _Line(msgspec.Struct):
 
 
 _line = msgspec.json.Decoder(_Line)
+_QUOTES_HEADER = ["local_ts", "venue"]
 _SUFFIXES = (".ndjson", ".ndjson.gz", ".csv", ".csv.gz")
 
 
 def find(paths: Sequence[Path]) -> list[Recording]:
     """Recordings under these paths; a directory stands for all in it, its ndjson files continuing each other by name.
 
+    Other tables in a directory (a CSV file without the header of best quotes) are left out.
     Raises SettingsError for a path that is missing or holds no recording.
     """
     found: list[Recording] = []
@@ -70,7 +73,7 @@ def find(paths: Sequence[Path]) -> list[Recording]:
             recording = _one(file)
             if recording.format is Format.KALSHI_WINDOW:
                 windows.setdefault(file.parent, []).append(file)
-            else:
+            elif _is_quotes(next(_lines(file), b"")):
                 found.append(recording)
         found.extend(Recording(folder.name, Format.KALSHI_WINDOW, tuple(files)) for folder, files in windows.items())
     if not found:
@@ -90,32 +93,48 @@ def _open(path: Path) -> io.BufferedIOBase:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
+def _lines(path: Path) -> Iterator[bytes]:
+    """Raw lines; a file that breaks off or is not what its name says is an error naming the line reached."""
+    number = 1
+    try:
+        with _open(path) as file:
+            for text in file:
+                yield text
+                number += 1
+    except (OSError, EOFError, zlib.error) as error:
+        raise SettingsError(f"{path}, line {number}: cannot be read ({error})") from error
+
+
+def _is_quotes(header: bytes) -> bool:
+    return header.decode(errors="replace").strip().split(",")[:2] == _QUOTES_HEADER
+
+
 def kalshi_frames(recording: Recording) -> Iterator[tuple[int, bytes]]:
     """(received wall ns, raw frame) of a Kalshi window."""
     for path in recording.files:
-        with _open(path) as lines:
-            for number, text in enumerate(lines, 1):
-                try:
-                    line = _line.decode(text)
-                except msgspec.MsgspecError as error:
-                    raise SettingsError(f"{path}, line {number}: not a recorded frame ({error})") from error
-                yield line.recv_ms * MILLISECOND, bytes(line.event)
+        for number, text in enumerate(_lines(path), 1):
+            try:
+                line = _line.decode(text)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise SettingsError(f"{path}, line {number}: not a recorded frame ({error})") from error
+            yield line.recv_ms * MILLISECOND, bytes(line.event)
 
 
 def quote_lines(recording: Recording) -> Iterator[tuple[int, bytes]]:
-    """(local wall ns, raw CSV line) of a best-bid/ask file, header left out; its local times are read as UTC."""
+    """(local wall ns, raw CSV line) of a best-bid/ask file, header left out; local times without a zone are read as UTC."""
     for path in recording.files:
-        with _open(path) as lines:
-            header = next(lines, b"").decode().strip().split(",")
-            if header[:2] != ["local_ts", "venue"]:
-                raise SettingsError(f"{path}: the first line is not the header local_ts,venue,…")
-            for number, text in enumerate(lines, 2):
-                stamp = text.partition(b",")[0].decode()
-                try:
-                    at = datetime.fromisoformat(stamp).replace(tzinfo=UTC)
-                except ValueError as error:
-                    raise SettingsError(f"{path}, line {number}: local_ts {stamp!r} is not a time") from error
-                yield int(at.timestamp()) * 10**9 + at.microsecond * 1000, text.strip()
+        lines = _lines(path)
+        if not _is_quotes(next(lines, b"")):
+            raise SettingsError(f"{path}: the first line is not the header local_ts,venue,…")
+        for number, text in enumerate(lines, 2):
+            stamp = text.partition(b",")[0].decode(errors="replace")
+            try:
+                at = datetime.fromisoformat(stamp)
+            except ValueError as error:
+                raise SettingsError(f"{path}, line {number}: local_ts {stamp!r} is not a time") from error
+            if at.tzinfo is None:
+                at = at.replace(tzinfo=UTC)
+            yield int(at.timestamp()) * 10**9 + at.microsecond * 1000, text.strip()
 
 
 def read_links(path: Path) -> list[LinkRow]:
@@ -131,5 +150,8 @@ def read_links(path: Path) -> list[LinkRow]:
 
 
 def csv_fields(line: bytes) -> list[str]:
-    """Fields of one CSV line."""
-    return next(csv.reader([line.decode()]))
+    """Fields of one CSV line. Raises ValueError for one that is not text or not CSV."""
+    try:
+        return next(csv.reader([line.decode()]))
+    except csv.Error as error:
+        raise ValueError(str(error)) from error

@@ -17,7 +17,8 @@ Frames = Iterator[tuple[int, bytes]]
 """(received wall ns, raw frame), in order."""
 
 PAUSE_NS = 30 * SECOND
-"""A longer time without any frame is a pause of the recorder: it is jumped over, not lived through."""
+"""A longer time without any frame is a pause of the recorder: this much of it is lived through, so that trades under way
+end as they would have, and the rest is jumped over."""
 
 
 class ReplayChannel:
@@ -63,15 +64,14 @@ class ReplayTransport:
         self.channels = {url: ReplayChannel(frames, self) for url, frames in streams.items()}
 
     async def until(self, wall_ns: int) -> None:
-        """Wait for a recorded time; a pause of all streams is jumped over but for its last second."""
-        wait = wall_ns - self._clock.wall()
-        if wait <= 0:
-            return
-        upcoming = [channel.next_ns for channel in self.channels.values() if channel.next_ns is not None]
-        if wait > PAUSE_NS and wall_ns <= min(upcoming):
-            self._clock.advance_to(wall_ns - SECOND)
-            wait = SECOND
-        await self._clock.sleep(wait)
+        """Wait for a recorded time; a pause of all streams is jumped over but for its beginning and its last second."""
+        while (wait := wall_ns - self._clock.wall()) > PAUSE_NS:
+            await self._clock.sleep(PAUSE_NS)
+            upcoming = [channel.next_ns for channel in self.channels.values() if channel.next_ns is not None]
+            if wall_ns <= min(upcoming):
+                self._clock.advance_to(wall_ns - SECOND)
+        if wait > 0:
+            await self._clock.sleep(wait)
 
     async def send(self, request: Request) -> Response:
         raise NotSent(f"{request!r}: a recording answers no requests")

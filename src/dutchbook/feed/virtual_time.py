@@ -64,11 +64,14 @@ class VirtualClock:
 
 
 def run_virtual(loop: VirtualLoop, main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` to its end on a virtual loop, cancel what it left behind, and close the loop."""
+    """Run `main` to its end on a virtual loop, cancel what it left behind, and close the loop.
+
+    Raises RuntimeError when a callback or a forgotten task failed meanwhile: a run with a hidden error proves nothing.
+    """
     errors: list[Mapping[str, Any]] = []
     loop.set_exception_handler(lambda _, context: errors.append(context))
     try:
-        return loop.run_until_complete(main)
+        result = loop.run_until_complete(main)
     finally:
         left = asyncio.all_tasks(loop)
         for task in left:
@@ -77,3 +80,6 @@ def run_virtual(loop: VirtualLoop, main: Coroutine[Any, Any, T]) -> T:
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+    if errors:
+        raise RuntimeError(f"virtual time: {errors[0]['message']}") from errors[0].get("exception")
+    return result

@@ -74,6 +74,7 @@ class Journal:
         `power_safe` waits for the disk at every append (durable across power loss); otherwise an append is durable across
         the death of the process. Raises LedgerError naming the file and the fix.
         """
+        _refuse_folder(path)
         lock = _take_lock(path)
         connection: sqlite3.Connection | None = None
         try:
@@ -101,6 +102,7 @@ class Journal:
         """Open read-only; works while an engine writes. Raises LedgerError when there is no such ledger."""
         if not path.exists():
             raise LedgerError(f"ledger {path}: there is no such file; run `dutchbook run` or `dutchbook demo` first")
+        _refuse_folder(path)
         connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(
@@ -119,6 +121,11 @@ class Journal:
     def seq(self) -> int:
         """Number of the last record: for a reader, of the last one when it was opened."""
         return self._seq
+
+    @property
+    def head(self) -> str:
+        """Hash of the last record, hexadecimal: equal for two ledgers only when every record is equal to the byte."""
+        return self._hash.hex()
 
     def append(self, facts: Sequence[AnyFact], at_ns: int) -> None:
         """Write facts in one transaction: all of them or none. Raises LedgerError; then nothing was written."""
@@ -209,6 +216,11 @@ def chain(previous: bytes, seq: int, at_ns: int, body: bytes) -> bytes:
     return hashlib.sha256(previous + seq.to_bytes(8, "big") + at_ns.to_bytes(8, "big") + body).digest()
 
 
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise LedgerError(f"ledger {path}: this is a folder; name a file in it")
+
+
 def _take_lock(path: Path) -> int:
     lock_path = path.with_name(path.name + ".lock")
     try:
@@ -273,7 +285,7 @@ def _explain(error: sqlite3.Error, path: Path) -> LedgerError:
     if "full" in text:
         return LedgerError(f"ledger {path}: the disk is full; nothing was sent. Free some space and start again")
     if "disk I/O" in text:
-        return LedgerError(f"ledger {path}: the disk refused to write ({text}); check its free space and its health")
+        return LedgerError(f"ledger {path}: the disk refused ({text}); check its free space and its health")
     if "locked" in text or "busy" in text:
         return LedgerError(f"ledger {path}: locked by another program; close it and start again")
     if "not a database" in text or "malformed" in text:

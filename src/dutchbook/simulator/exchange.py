@@ -13,6 +13,9 @@ from typing import Protocol
 
 from dutchbook.core.transport import Request, Response
 
+DROPPED = Response(0)
+"""No answer at all: the request was taken (and carried out, if it was one to carry out) and its connection is dropped."""
+
 Level = tuple[int, int]
 """(price, size) in millionths, YES terms."""
 
@@ -44,6 +47,8 @@ class MarketSpec:
     """Smallest resting size in millionths of a contract (Polymarket `mos`)."""
     starts_ns: int | None = None
     """When the real-world event starts, if known."""
+    protocol: int = 1
+    """Polymarket only: 2 lists position ids of protocol v2, settled by Exchange V3."""
 
 
 @dataclass(frozen=True, slots=True)

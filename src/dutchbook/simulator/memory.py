@@ -14,7 +14,7 @@ from dutchbook.core.clock import SECOND, Clock
 from dutchbook.core.errors import Lost, NotSent, Refused
 from dutchbook.core.transport import CLOSED, PONG, Channel, Frame, FrameKind, Request, Response
 from dutchbook.simulator.delivery import DelayLine, Delivery, Latency
-from dutchbook.simulator.exchange import Exchange
+from dutchbook.simulator.exchange import DROPPED, Exchange
 
 Answer = TypeVar("Answer")
 
@@ -171,7 +171,10 @@ class MemoryTransport:
 
         def answered(answer: Answer) -> None:
             if not future.done():
-                future.set_result(answer)
+                if isinstance(answer, Response) and answer.status == DROPPED.status:
+                    future.set_exception(Lost("the venue dropped the connection without an answer"))
+                else:
+                    future.set_result(answer)
             elif isinstance(answer, MemoryChannel):
                 answer.hang_up()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dutchbook.core.transport import Request, Response
-from dutchbook.simulator.exchange import Exchange, Level, MarketSpec, TestAccount
+from dutchbook.simulator.exchange import Exchange, Level, MarketSpec
 
 HOUSE = "live-book"
 """The house maker that stands for everybody else on the real venue."""

@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 from dutchbook.core.clock import SECOND, Clock, SystemClock
 from dutchbook.core.transport import Request, Response
 from dutchbook.simulator.delivery import DelayLine, Delivery, Latency
-from dutchbook.simulator.exchange import Exchange
+from dutchbook.simulator.exchange import DROPPED, Exchange
 
 SLOW_CONSUMER_BYTES = 16 * 1024 * 1024
 """A client that lets this much pile up in its socket is cut off, as a venue would."""
@@ -142,6 +142,10 @@ class _Shell:
         response = self.delivery.exchange.handle(asked, self.delivery.now())
         self.delivery.flush()
         await _pause(self.latency.inbound())
+        if response.status == DROPPED.status:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
         return _web_response(response)
 
     async def ping_all(self, ping: ServerPing) -> None:

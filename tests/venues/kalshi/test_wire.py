@@ -198,7 +198,7 @@ def test_an_answer_that_cannot_be_understood_leaves_the_order_unknown(order: Pre
         ({"error": {"code": "deprecated_v1_order_endpoint", "message": "V2"}}, 410, "deprecated_v1_order_endpoint", "V2"),
         (b"<html>Forbidden</html>", 403, "403", "Forbidden"),
         ({"error": {"code": "authentication_error", "message": "x", "details": "INCORRECT_API_KEY_SIGNATURE"}}, 401,
-         "authentication_error", "check the API key"),
+         "authentication_error", "check KALSHI_API_KEY_ID"),
     ],
 )  # fmt: skip
 def test_a_refusal_is_rejected_with_the_venues_code_and_words(body: object, status: int, code: str, words: str) -> None:

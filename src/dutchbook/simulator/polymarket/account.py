@@ -15,11 +15,13 @@ UNLIMITED = (1 << 256) - 1
 
 @dataclass(slots=True)
 class Basis:
-    """What the settled purchases of one token came to: shares ever bought, pUSD paid, fees paid."""
+    """What the settled purchases of one token came to: shares ever bought, pUSD paid, fees paid; and its sales."""
 
     bought: int = 0
     paid: int = 0
     fees: int = 0
+    realized: int = 0
+    """What the settled sales brought above the average entry price."""
 
     @property
     def average(self) -> int:
@@ -49,6 +51,8 @@ class Account:
     due_tokens: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     held_cash: int = 0
     held_tokens: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    closed_only: bool = False
+    """May sell what it has, and buy nothing."""
 
     @property
     def spendable(self) -> int:

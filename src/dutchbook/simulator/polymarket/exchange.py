@@ -16,11 +16,11 @@ from coincurve import PrivateKey
 from dutchbook.core.transport import Request, Response
 from dutchbook.simulator.exchange import Level, MarketSpec, TestAccount
 from dutchbook.simulator.matching import Resting
-from dutchbook.simulator.polymarket import orders, placing, rest, settlement
+from dutchbook.simulator.polymarket import control, orders, placing, rest, settlement
 from dutchbook.simulator.polymarket.account import Account
 from dutchbook.simulator.polymarket.amounts import MICRO, text
 from dutchbook.simulator.polymarket.auth import make_credentials
-from dutchbook.simulator.polymarket.market import Market
+from dutchbook.simulator.polymarket.market import Market, condition_key
 from dutchbook.simulator.polymarket.refusal import Refused
 from dutchbook.simulator.polymarket.signing import EOA, address_of
 from dutchbook.simulator.polymarket.stream import Frames
@@ -39,7 +39,10 @@ class PolymarketExchange(Venue):
     def handle(self, request: Request, now: int) -> Response:
         """Answer one REST request of any of the venue's services."""
         self.advance(now)
-        return rest.answer(self, request, now)
+        call = rest.call_of(request, now)
+        if self.control and call.path == control.PATH:
+            return rest.reply(lambda: (control.obey(self, call), {}))
+        return rest.answer(self, call)
 
     def connect(self, url: str, headers: Mapping[str, str], now: int) -> int | Response:
         """Open /ws/market or /ws/user; 404 for any other path."""
@@ -85,7 +88,7 @@ class PolymarketExchange(Venue):
             raise ValueError(f"{spec.id} is listed already")
         market = Market.from_spec(spec, self.seed, _FIRST_NUMBER + len(self.markets), now)
         self.markets[spec.id] = market
-        self.by_condition[market.condition] = market
+        self.by_condition[condition_key(market.condition)] = market
         for token in market.tokens:
             self.by_token[token] = market
         self.streams.to_custom(
@@ -102,15 +105,21 @@ class PolymarketExchange(Venue):
             }
         )
 
-    def add_account(self, name: str, cash: Mapping[int, int], now: int, signature_type: int = EOA) -> TestAccount:
-        """A funded wallet with an API key and full allowances; other types get a wallet address of their own."""
+    def add_account(
+        self, name: str, cash: Mapping[int, int], now: int, signature_type: int = EOA, wallet: str = ""
+    ) -> TestAccount:
+        """A funded wallet with an API key and full allowances; other types get a wallet address of their own.
+
+        `wallet` names that address instead: the official package derives it from the signer and accepts no other.
+        """
         self.advance(now)
         if name in self.accounts:
             raise ValueError(f"{name} has an account already")
         private_key = hashlib.sha256(f"wallet:{self.seed}:{name}".encode()).digest()
         signer = address_of(PrivateKey(private_key).public_key)
-        wallet = signer
-        if signature_type != EOA:
+        if signature_type == EOA:
+            wallet = signer
+        elif not wallet:
             proxy = PrivateKey(hashlib.sha256(b"proxy:" + private_key).digest())
             wallet = address_of(proxy.public_key)
         account = Account(name, signer, wallet, signature_type, cash=cash.get(0, 0))

@@ -15,7 +15,7 @@ import msgspec
 from dutchbook.simulator.polymarket.account import Account
 from dutchbook.simulator.polymarket.amounts import MICRO, digits, number, text
 from dutchbook.simulator.polymarket.call import Call
-from dutchbook.simulator.polymarket.market import Market
+from dutchbook.simulator.polymarket.market import Market, condition_key
 from dutchbook.simulator.polymarket.refusal import Refused
 from dutchbook.simulator.polymarket.venue import Venue
 
@@ -49,12 +49,16 @@ def _json_text(values: list[str]) -> str:
     return msgspec.json.encode(values).decode()
 
 
-def _prices(market: Market) -> list[str]:
+def _yes_worth(market: Market) -> int:
+    """What a YES token stands at: its payout, else the middle of the book, else the last trade."""
     if market.resolved is not None:
-        yes = market.resolved
-    else:
-        bid, ask = market.best()
-        yes = (bid + ask) // 2 if bid is not None and ask is not None else market.last_trade or MICRO // 2
+        return market.resolved
+    bid, ask = market.best()
+    return (bid + ask) // 2 if bid is not None and ask is not None else market.last_trade or MICRO // 2
+
+
+def _prices(market: Market) -> list[str]:
+    yes = _yes_worth(market)
     return [text(yes), text(MICRO - yes)]
 
 
@@ -74,7 +78,8 @@ def _market_row(listed: Market, now: int) -> Row:
     row: Row = {
         "id": listed.number,
         "slug": spec.id,
-        "conditionId": listed.condition,
+        # a v2 id has 31 bytes; this service pads it to 32
+        "conditionId": listed.condition.ljust(66, "0"),
         "questionID": "0x" + listed.condition[2:][::-1],
         "question": spec.title,
         "groupItemTitle": spec.outcomes[0] if spec.neg_risk else "",
@@ -82,8 +87,11 @@ def _market_row(listed: Market, now: int) -> Row:
         "resolutionSource": "",
         "outcomes": _json_text(list(spec.outcomes)),
         "outcomePrices": _json_text(_prices(listed)),
-        "clobTokenIds": _json_text(list(listed.tokens)),
-        "version": "v1",
+        # a v2 market may show ids of the old kind too, which trade nothing
+        "clobTokenIds": _json_text(
+            [token if spec.protocol == 1 else str(int(token) | 1 << 70) for token in listed.tokens]
+        ),
+        "version": listed.version,
         "active": True,
         "closed": closed,
         "archived": False,
@@ -116,6 +124,9 @@ def _market_row(listed: Market, now: int) -> Row:
             "takerOnly": True,
             "rebateRate": Decimal(_REBATES.get(spec.category, _OTHER_REBATE)),
         }
+    if spec.protocol == 2:
+        row["positionIds"] = list(listed.tokens)
+        row["resolutionStatus"] = "resolved" if closed else "active"
     if spec.starts_ns is not None:
         row["gameStartTime"] = _spaced(spec.starts_ns)
     if listed.closed_ns is not None:
@@ -175,16 +186,19 @@ def _values(call: Call, name: str) -> set[str]:
 
 
 def _chosen(venue: Venue, call: Call) -> list[Market]:
-    """The markets that pass the filters, in listing order. All are protocol v1, which is also the default version."""
-    if (_values(call, "version") or {"v1"}).isdisjoint({"v1"}):
-        return []
-    conditions, tokens = _values(call, "condition_ids"), _values(call, "clob_token_ids")
+    """The markets that pass the filters, in listing order; without `version` only protocol v1 is shown."""
+    versions = _values(call, "version") or {"v1"}
+    positions = _values(call, "position_ids")
+    conditions = {condition_key(condition) for condition in _values(call, "condition_ids")}
+    tokens = _values(call, "clob_token_ids")
     slugs, numbers = _values(call, "slug"), _values(call, "id")
     closed = call.one("closed").lower()
     return [
         market
         for market in venue.markets.values()
-        if (not conditions or market.condition in conditions)
+        if market.version in versions
+        and (not conditions or condition_key(market.condition) in conditions)
+        and (not positions or (market.spec.protocol == 2 and not positions.isdisjoint(market.tokens)))
         and (not tokens or not tokens.isdisjoint(market.tokens))
         and (not slugs or market.spec.id in slugs)
         and (not numbers or market.number in numbers)
@@ -193,13 +207,13 @@ def _chosen(venue: Venue, call: Call) -> list[Market]:
 
 
 def _chosen_events(venue: Venue, call: Call) -> list[list[Market]]:
-    if (_values(call, "version") or {"v1"}).isdisjoint({"v1"}):
-        return []
+    versions = _values(call, "version") or {"v1"}
     slugs, numbers = _values(call, "slug"), _values(call, "id")
     closed = call.one("closed").lower()
     grouped: dict[str, list[Market]] = {}
     for market in venue.markets.values():
-        grouped.setdefault(market.spec.event, []).append(market)
+        if market.version in versions:
+            grouped.setdefault(market.spec.event, []).append(market)
     return [
         siblings
         for event, siblings in grouped.items()
@@ -271,6 +285,22 @@ def market(venue: Venue, call: Call) -> object:
     raise Refused(404, "id not found")
 
 
+def market_by_slug(venue: Venue, call: Call) -> object:
+    """GET /markets/slug/{slug}."""
+    listed = venue.markets.get(call.last)
+    if listed is None:
+        raise Refused(404, "slug not found")
+    return _full_market(venue, listed, call.now)
+
+
+def event_by_slug(venue: Venue, call: Call) -> object:
+    """GET /events/slug/{slug}."""
+    for siblings in _chosen_events(venue, call):
+        if _slug(siblings[0].spec.event) == call.last:
+            return _full_event(siblings, call.now)
+    raise Refused(404, "slug not found")
+
+
 def event(venue: Venue, call: Call) -> object:
     """GET /events/{id}."""
     for siblings in _chosen_events(venue, call):
@@ -282,9 +312,19 @@ def event(venue: Venue, call: Call) -> object:
 # --- data -------------------------------------------------------------------------------------------------------------
 
 
+_LAST_PAGE = {"has_more": False, "next_cursor": None}
+
+
+def _percent(amount: int, of: int) -> Decimal:
+    """A share of a cost in percent, to a hundredth."""
+    return Decimal(amount * 10_000 // of) / 100 if of else Decimal(0)
+
+
 def _position(account: Account, listed: Market, token: str) -> Row:
     size, other = account.tokens[token], account.tokens[listed.opposite(token)]
     basis = account.basis[token]
+    price = listed.own_price(token, _yes_worth(listed))
+    value, entry = size * price // MICRO, size * basis.average // MICRO
     return {
         "proxy_wallet": account.wallet,
         "token_id": token,
@@ -292,7 +332,18 @@ def _position(account: Account, listed: Market, token: str) -> Row:
         "current_size": number(size),
         "total_size": number(basis.bought),
         "avg_price": number(basis.average),
+        "entry_cost_usdc": number(entry),
         "entry_fees_usdc": number(basis.fees),
+        "total_cost_usdc": number(basis.paid),
+        "current_price": number(price),
+        "current_value": number(value),
+        "realized_pnl": number(basis.realized),
+        "unrealized_pnl": number(value - entry),
+        "total_pnl": number(basis.realized + value - entry),
+        "percent_pnl": _percent(basis.realized + value - entry, basis.paid),
+        "percent_realized_pnl": _percent(basis.realized, basis.paid),
+        "archived": False,
+        "verified": True,
         "redeemable": listed.resolved is not None,
         "mergeable": listed.resolved is None and other > 0,
         "negative_risk": listed.spec.neg_risk,
@@ -318,19 +369,26 @@ def positions(venue: Venue, call: Call) -> object:
         for token in listed.tokens
         if account.tokens[token] > 0
     ]
-    return {"data": rows, "pagination": {"next_cursor": None}}
+    return {"data": rows, "pagination": _LAST_PAGE}
 
 
 def resolutions(venue: Venue, call: Call) -> object:
-    """GET /v2/resolutions?condition=: status and payouts in millionths, for the conditions asked about."""
-    wanted = _values(call, "condition")
+    """GET /v2/resolutions: status and payouts in millionths, for the conditions asked about.
+
+    The official package names them `condition_id`, the venue's notes `condition`; both are understood.
+    """
+    wanted = {condition_key(condition) for condition in _values(call, "condition") | _values(call, "condition_id")}
     rows = [
         {
             "condition_id": listed.condition,
             "status": "posed" if listed.resolved is None else "resolved",
-            "payouts": [] if listed.resolved is None else [listed.payout(token) for token in listed.tokens],
+            "payouts": None if listed.resolved is None else [listed.payout(token) for token in listed.tokens],
+            "extended_review": False,
+            "was_disputed": False,
+            "new_version_q": False,
+            "last_update_timestamp": (listed.closed_ns or call.now) // 1_000_000_000,
         }
         for listed in venue.markets.values()
-        if listed.condition in wanted
+        if condition_key(listed.condition) in wanted
     ]
-    return {"data": rows, "pagination": {"next_cursor": None}}
+    return {"data": rows, "pagination": _LAST_PAGE}

@@ -47,6 +47,12 @@ def delete_key(venue: Venue, call: Call) -> object:
     return "OK"
 
 
+def deployed(venue: Venue, call: Call) -> object:
+    """GET /deployed of the relayer: whether a wallet exists, which here means that an account has it."""
+    address = call.one("address").lower()
+    return {"deployed": any(account.wallet.lower() == address for account in venue.accounts.values())}
+
+
 def ban_status(venue: Venue, call: Call) -> object:
-    private(venue, call)
-    return {"closed_only": False}
+    account, _ = private(venue, call)
+    return {"closed_only": account.closed_only}

@@ -17,6 +17,8 @@ from dutchbook.simulator.matching import Execution, MatchingBook, Resting
 from dutchbook.simulator.polymarket.amounts import MICRO, text
 from dutchbook.simulator.polymarket.signing import is_v2_asset
 
+_BINARY_MODULE, _NEG_RISK_MODULE = 1, 2
+
 Change = tuple[bool, int, int]
 """(bid side, price, new size) of one level, YES terms."""
 
@@ -34,6 +36,18 @@ def _token(seed: int, market: str, leg: str) -> str:
     return str(value | 1 << 254 if is_v2_asset(value) or value < 1 << 250 else value)
 
 
+def _position(seed: int, spec: MarketSpec, outcome: int) -> str:
+    """A position id of protocol v2: module byte, 18 random bytes, 8 zero bytes, 4 random ones, the outcome byte last."""
+    origin = hashlib.sha256(f"position:{seed}:{spec.id}".encode()).digest()
+    module = _NEG_RISK_MODULE if spec.neg_risk else _BINARY_MODULE
+    return str(int.from_bytes(bytes([module]) + origin[:18] + bytes(8) + origin[18:22] + bytes([outcome]), "big"))
+
+
+def condition_key(condition: str) -> str:
+    """A condition id without the zero byte that some services pad a v2 one with (31 bytes count)."""
+    return condition.lower()[:64]
+
+
 @dataclass(slots=True)
 class Market:
     """A binary market; `yes` and `no` are token ids, the YES leg being the first outcome."""
@@ -48,6 +62,8 @@ class Market:
     book: MatchingBook = field(default_factory=MatchingBook)
     last_trade: int | None = None
     """YES price of the last match."""
+    last_bought_yes: bool = False
+    """Whether the taker of the last match bought YES (or sold NO)."""
     book_ms: int = 0
     collateral: int = 0
     """pUSD locked behind complete sets; equals the YES tokens and the NO tokens in existence until resolution."""
@@ -63,13 +79,17 @@ class Market:
     @classmethod
     def from_spec(cls, spec: MarketSpec, seed: int, number: int, now: int) -> Market:
         """Derive the ids from the seed; the same seed and slug always give the same market."""
+        yes, no = _token(seed, spec.id, "yes"), _token(seed, spec.id, "no")
         condition = "0x" + hashlib.sha256(f"condition:{seed}:{spec.id}".encode()).hexdigest()
+        if spec.protocol == 2:
+            yes, no = _position(seed, spec, 0), _position(seed, spec, 1)
+            condition = f"0x{int(yes) >> 8:062x}"
         return cls(
             spec=spec,
             number=str(number),
             condition=condition,
-            yes=_token(seed, spec.id, "yes"),
-            no=_token(seed, spec.id, "no"),
+            yes=yes,
+            no=no,
             rate=Fraction(spec.taker_rate),
             tick=spec.tick,
             book_ms=now // 1_000_000,
@@ -78,6 +98,16 @@ class Market:
     @property
     def tokens(self) -> tuple[str, str]:
         return self.yes, self.no
+
+    @property
+    def version(self) -> str:
+        """The protocol version as Gamma writes it."""
+        return f"v{self.spec.protocol}"
+
+    @property
+    def asset_type(self) -> str:
+        """What the balance route calls this market's tokens."""
+        return "CONDITIONAL-V2" if self.spec.protocol == 2 else "CONDITIONAL"
 
     def outcome(self, token: str) -> str:
         """The text of the outcome that a token stands for."""
@@ -150,6 +180,12 @@ class Market:
     def last_price(self, token: str) -> str:
         """The last matched price from a token's side, or an empty text."""
         return "" if self.last_trade is None else text(self.own_price(token, self.last_trade))
+
+    def last_side(self, token: str) -> str:
+        """What the taker of the last match did, seen from a token; empty before the first match."""
+        if self.last_trade is None:
+            return ""
+        return "BUY" if self.last_bought_yes == (token == self.yes) else "SELL"
 
     def book_json(self, token: str) -> dict[str, object]:
         """The REST book of one token: bids ascending, asks descending, the best of each last."""

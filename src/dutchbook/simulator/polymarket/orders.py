@@ -123,6 +123,13 @@ class Order:
     held: int = 0
     status: str = LIVE
     trades: list[str] = field(default_factory=list)
+    unmatched: bool = False
+    """It rests after a delay in which it found nothing, and says so."""
+
+    @property
+    def word(self) -> str:
+        """The status as the venue shows it."""
+        return "UNMATCHED" if self.unmatched and self.status == LIVE and not self.filled else self.status
 
     @property
     def remaining(self) -> int:
@@ -171,7 +178,7 @@ class Order:
         """OpenOrder of the REST reference."""
         return {
             **self._common(),
-            "status": f"ORDER_STATUS_{self.status}",
+            "status": f"ORDER_STATUS_{self.word}",
             "created_at": self.created_ns // 1_000_000_000,
         }
 

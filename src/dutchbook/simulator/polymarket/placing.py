@@ -36,7 +36,7 @@ _SHARE_STEP = 100
 def post(venue: Venue, account: Account, api_key: str, raw: bytes | msgspec.Raw, now: int) -> dict[str, object]:
     """Place one order and answer as POST /order does; Refused with the venue's text otherwise."""
     posting = orders.decode_posting(raw)
-    _check_mode(venue, posting)
+    _check_mode(venue, posting, now)
     order = _admit(venue, account, api_key, posting, now)
     market = order.market
     matches = _preview(venue, order)
@@ -55,7 +55,9 @@ def post(venue: Venue, account: Account, api_key: str, raw: bytes | msgspec.Raw,
     return _enter(venue, order, now)
 
 
-def _check_mode(venue: Venue, posting: Posting) -> None:
+def _check_mode(venue: Venue, posting: Posting, now: int) -> None:
+    if venue.geoblocked:
+        raise Refused(403, "Trading restricted in your region, please refer to available regions")
     if venue.mode == "restarting":
         raise Refused(425, "matching engine is restarting")
     if venue.mode == "disabled":
@@ -63,7 +65,8 @@ def _check_mode(venue: Venue, posting: Posting) -> None:
     if venue.mode == "cancel_only":
         raise Refused(503, "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed.")
     if venue.mode == "post_only" and not posting.postOnly:
-        extra = {"code": "post_only_mode", "retry_after_seconds": 79}
+        left = 79 if venue.mode_until is None else -(-(venue.mode_until - now) // 1_000_000_000)
+        extra = {"code": "post_only_mode", "retry_after_seconds": left}
         raise Refused(503, "the exchange is in post-only mode", extra)
 
 
@@ -74,6 +77,8 @@ def _admit(venue: Venue, account: Account, api_key: str, posting: Posting, now: 
     if posting.owner != api_key:
         raise Refused(400, "the order owner has to be the owner of the API KEY")
     _check_wallet(account, fields)
+    if account.closed_only and fields.side == 0:
+        raise Refused(400, f"'{account.wallet}' address in closed only mode")
     market = venue.by_token.get(posting.order.tokenId)
     if market is None or market.resolved is not None:
         raise Refused(400, f"the orderbook {posting.order.tokenId} does not exist")
@@ -233,6 +238,7 @@ def _after_delay(venue: Venue, order: Order, now: int) -> None:
         venue.close(order, orders.CANCELED)
         venue.publish_order(order, "CANCELLATION", now, f"CANCELED_{killed}")
     else:
+        order.unmatched = venue.delayed_unmatched and not _preview(venue, order)
         _enter(venue, order, now)
 
 
@@ -291,6 +297,7 @@ def record(
         venue.fail_next_trades -= doomed
         trades.append(Trade(trade_id, market, party, makers, bucket, now, doomed))
         market.last_trade = yes_price
+        market.last_bought_yes = not executions[0].maker.buy
         market.volume += size
     return trades
 

@@ -14,6 +14,7 @@ from dutchbook.simulator.polymarket.account import Account
 from dutchbook.simulator.polymarket.amounts import digits
 from dutchbook.simulator.polymarket.call import Call
 from dutchbook.simulator.polymarket.keys import private
+from dutchbook.simulator.polymarket.market import condition_key
 from dutchbook.simulator.polymarket.orders import DELAYED
 from dutchbook.simulator.polymarket.refusal import Refused
 from dutchbook.simulator.polymarket.signing import CTF_EXCHANGE_V2, EXCHANGE_V3, NEG_RISK_EXCHANGE_V2
@@ -46,8 +47,12 @@ def _one_of_batch(venue: Venue, account: Account, key: str, item: msgspec.Raw, n
     try:
         return placing.post(venue, account, key, item, now)
     except Refused as refused:
+        post_only = refused.extra.get("code") == "post_only_mode"
+        if refused.status != 400 and not post_only:
+            raise
         return {
-            "success": False,
+            # the venue has said "success" with a message and no order in post-only time
+            "success": post_only,
             "errorMsg": refused.text,
             "orderID": "",
             "status": "",
@@ -87,11 +92,11 @@ def cancel_market(venue: Venue, call: Call) -> object:
     body = call.json()
     if not isinstance(body, dict) or not (body.get("market") or body.get("asset_id")):
         raise Refused(400, "Invalid order payload")
-    condition, token = body.get("market"), body.get("asset_id")
+    condition, token = condition_key(str(body.get("market") or "")), body.get("asset_id")
     chosen = [
         order.id
         for order in venue.open_orders(account)
-        if condition in (None, "", order.market.condition) and token in (None, "", order.token)
+        if condition in ("", condition_key(order.market.condition)) and token in (None, "", order.token)
     ]
     return placing.cancel(venue, account, chosen, call.now)
 
@@ -128,7 +133,7 @@ def orders(venue: Venue, call: Call) -> object:
         for order in venue.open_orders(account)
         if order.status != DELAYED
         and call.one("id") in ("", order.id)
-        and call.one("market") in ("", order.market.condition)
+        and condition_key(call.one("market")) in ("", condition_key(order.market.condition))
         and call.one("asset_id") in ("", order.token)
     ]
     return _page(call, rows)
@@ -144,7 +149,7 @@ def trades(venue: Venue, call: Call) -> object:
         parties = [party for party in trade.parties if party.account is account]
         if (
             call.one("id") in ("", trade.id)
-            and call.one("market") in ("", trade.market.condition)
+            and condition_key(call.one("market")) in ("", condition_key(trade.market.condition))
             and call.one("asset_id") in ("", *(party.token for party in parties))
             and call.one("maker_address").lower() in ("", account.wallet.lower())
             and (after is None or second > after)
@@ -163,7 +168,12 @@ def balance(venue: Venue, call: Call) -> object:
     mine = digits(call.one("signature_type", "0")) == account.signature_type
     balance = 0
     if mine:
-        balance = account.cash if asset == "COLLATERAL" else account.tokens.get(call.one("token_id"), 0)
+        token = call.one("token_id")
+        market = venue.by_token.get(token)
+        if asset == "COLLATERAL":
+            balance = account.cash
+        elif market is not None and market.asset_type == asset:
+            balance = account.tokens.get(token, 0)
     allowance = str(account.allowance if mine else 0)
     return {
         "balance": str(balance),

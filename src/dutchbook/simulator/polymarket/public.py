@@ -5,11 +5,13 @@ from __future__ import annotations
 from dutchbook.simulator.polymarket import gamma
 from dutchbook.simulator.polymarket.amounts import MICRO, number, text
 from dutchbook.simulator.polymarket.call import Call
-from dutchbook.simulator.polymarket.market import Market
+from dutchbook.simulator.polymarket.market import Market, condition_key
 from dutchbook.simulator.polymarket.refusal import Refused
 from dutchbook.simulator.polymarket.venue import Venue
 
 MAX_BOOKS = 500
+UNTRADED = "0.5"
+"""The price shown, with an empty side, before the first trade."""
 
 
 def _market(venue: Venue, token: str) -> Market:
@@ -39,6 +41,49 @@ def books(venue: Venue, call: Call) -> object:
     return [market.book_json(token) for market, token in found if market is not None and market.resolved is None]
 
 
+def _listed(venue: Venue, call: Call) -> list[tuple[Market, str, str]]:
+    """Market, token and side of every item of a batch body; tokens without a book are left out."""
+    wanted = call.json()
+    if not isinstance(wanted, list) or not all(isinstance(item, dict) for item in wanted):
+        raise Refused(400, "Invalid payload")
+    if len(wanted) > MAX_BOOKS:
+        raise Refused(400, f"Too many items in payload, max allowed: {MAX_BOOKS}")
+    rows = [(str(item.get("token_id")), str(item.get("side", "")).upper()) for item in wanted]
+    found = [(venue.by_token.get(token), token, side) for token, side in rows]
+    return [(market, token, side) for market, token, side in found if market is not None and market.resolved is None]
+
+
+def prices(venue: Venue, call: Call) -> object:
+    """POST /prices: token -> side -> price; BUY shows the best ask, as /price does, and an empty side is left out."""
+    shown: dict[str, dict[str, str]] = {}
+    for market, token, side in _listed(venue, call):
+        bid, ask = market.best_of(token)
+        best = {"BUY": ask, "SELL": bid}.get(side)
+        if best is not None:
+            shown.setdefault(token, {})[side] = text(best)
+    return shown
+
+
+def midpoints(venue: Venue, call: Call) -> object:
+    """POST /midpoints: token -> midpoint."""
+    return {token: text(sum(_sides(market, token)) // 2) for market, token, _ in _listed(venue, call)}
+
+
+def spreads(venue: Venue, call: Call) -> object:
+    """POST /spreads: token -> spread."""
+    touches = [(token, _sides(market, token)) for market, token, _ in _listed(venue, call)]
+    return {token: text(ask - bid) for token, (bid, ask) in touches}
+
+
+def last_trades(venue: Venue, call: Call) -> object:
+    """POST /last-trades-prices: the tokens that have traded."""
+    return [
+        {"token_id": token, "price": market.last_price(token), "side": market.last_side(token)}
+        for market, token, _ in _listed(venue, call)
+        if market.last_trade is not None
+    ]
+
+
 def price(venue: Venue, call: Call) -> object:
     market, token = _asked(venue, call)
     bid, ask = market.best_of(token)
@@ -50,7 +95,10 @@ def price(venue: Venue, call: Call) -> object:
 
 def _touch(venue: Venue, call: Call) -> tuple[int, int]:
     """Bid and ask of the token asked for, an empty side standing at 0 or 1."""
-    market, token = _asked(venue, call)
+    return _sides(*_asked(venue, call))
+
+
+def _sides(market: Market, token: str) -> tuple[int, int]:
     bid, ask = market.best_of(token)
     return bid or 0, MICRO if ask is None else ask
 
@@ -67,7 +115,7 @@ def spread(venue: Venue, call: Call) -> object:
 
 def last_trade(venue: Venue, call: Call) -> object:
     market, token = _asked(venue, call)
-    return {"price": market.last_price(token), "side": ""}
+    return {"price": market.last_price(token) or UNTRADED, "side": market.last_side(token)}
 
 
 def tick_size(venue: Venue, call: Call) -> object:
@@ -98,7 +146,7 @@ def market_of_token(venue: Venue, call: Call) -> object:
 
 
 def clob_market(venue: Venue, call: Call) -> object:
-    market = venue.by_condition.get(call.last)
+    market = venue.by_condition.get(condition_key(call.last))
     if market is None:
         raise Refused(404, "market not found")
     spec = market.spec
@@ -126,3 +174,9 @@ def clob_market(venue: Venue, call: Call) -> object:
     if spec.starts_ns is not None:
         body["gst"] = gamma.instant(spec.starts_ns)
     return body
+
+
+def geoblock(venue: Venue, call: Call) -> object:
+    """GET /api/geoblock of the web site: where the caller seems to be, and whether orders are taken from there."""
+    country = "XX" if venue.geoblocked else "IE"
+    return {"blocked": venue.geoblocked, "ip": "127.0.0.1", "country": country, "region": ""}

@@ -18,10 +18,10 @@ Route = Callable[[Venue, Call], object]
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def answer(venue: Venue, request: Request, now: int) -> Response:
-    """Route one request; the host is ignored, every venue service lives on this one."""
+def call_of(request: Request, now: int) -> Call:
+    """A request taken apart; the host is ignored, every venue service lives on this one."""
     parts = urlsplit(request.url)
-    call = Call(
+    return Call(
         method=request.method.upper(),
         path=parts.path,
         query=parse_qs(parts.query),
@@ -29,11 +29,32 @@ def answer(venue: Venue, request: Request, now: int) -> Response:
         body=request.body,
         now=now,
     )
+
+
+def answer(venue: Venue, call: Call) -> Response:
+    """Route one call, within the limits and with the faults that are switched on."""
+    spoiled = venue.faults.before(call)
+    if spoiled is not None:
+        return spoiled
+    return venue.faults.after(call, reply(lambda: _carry_out(venue, call)))
+
+
+def reply(work: Callable[[], tuple[object, dict[str, str]]]) -> Response:
+    """The answer with what `work` returns (value and headers), or with its refusal."""
     try:
-        value = _route(call)(venue, call)
+        value, headers = work()
     except Refused as refused:
         return refused.response()
-    return Response(200, _encoder.encode(value), {"content-type": "application/json"})
+    return Response(200, _encoder.encode(value), {"content-type": "application/json", **headers})
+
+
+def _carry_out(venue: Venue, call: Call) -> tuple[object, dict[str, str]]:
+    route = _route(call)
+    headers = venue.limits.admit(call)
+    value = route(venue, call)
+    if call.path == "/cancel-all" and isinstance(value, dict):
+        headers = venue.limits.charge(call, len(value["canceled"]))
+    return venue.streams.dirt.soil(call.method, call.path, value), headers
 
 
 def _route(call: Call) -> Route:
@@ -56,9 +77,15 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/auth/derive-api-key"): keys.derive_key,
     ("GET", "/auth/api-keys"): keys.list_keys,
     ("GET", "/auth/ban-status/closed-only"): keys.ban_status,
+    ("GET", "/api/geoblock"): public.geoblock,
+    ("GET", "/deployed"): keys.deployed,
     ("GET", "/book"): public.book,
     ("POST", "/books"): public.books,
     ("GET", "/price"): public.price,
+    ("POST", "/prices"): public.prices,
+    ("POST", "/midpoints"): public.midpoints,
+    ("POST", "/spreads"): public.spreads,
+    ("POST", "/last-trades-prices"): public.last_trades,
     ("GET", "/midpoint"): public.midpoint,
     ("GET", "/spread"): public.spread,
     ("GET", "/last-trade-price"): public.last_trade,
@@ -83,6 +110,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/events/keyset"): gamma.events_page,
     ("GET", "/markets"): gamma.markets,
     ("GET", "/events"): gamma.events,
+    ("GET", "/markets/slug/"): gamma.market_by_slug,
+    ("GET", "/events/slug/"): gamma.event_by_slug,
     ("GET", "/markets/"): gamma.market,
     ("GET", "/events/"): gamma.event,
     ("GET", "/v2/positions"): gamma.positions,

@@ -95,6 +95,8 @@ def move(venue: Venue, trade: Trade) -> None:
         else:
             account.cash += party.cash - party.fee
             paid -= party.cash
+            basis = account.basis[token]
+            basis.realized += party.cash - party.size * basis.average // MICRO
         venue.fees_collected += party.fee
     trade.market.collateral += new_sets
     venue.dust += paid - new_sets

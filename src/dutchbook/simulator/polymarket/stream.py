@@ -13,9 +13,12 @@ from typing import Any, Literal
 import msgspec
 
 from dutchbook.simulator.polymarket.amounts import MICRO, text
-from dutchbook.simulator.polymarket.market import Change, Market
+from dutchbook.simulator.polymarket.dirt import Dirt
+from dutchbook.simulator.polymarket.market import Change, Market, condition_key
 
 Frames = list[tuple[int, bytes | None]]
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def _best_texts(market: Market, token: str) -> tuple[str, str]:
@@ -45,6 +48,9 @@ class Streams:
 
     def __init__(self) -> None:
         self.connections: dict[int, Connection] = {}
+        self.dirt = Dirt()
+        self.padding = 0
+        """Bytes of an unknown field that every full book carries: how a frame passes 1 MiB."""
         self._queue: Frames = []
         self._next = 1
 
@@ -111,7 +117,7 @@ class Streams:
             self.close(number)
             return
         connection.account = account
-        connection.conditions = frozenset(message.get("markets") or ())
+        connection.conditions = frozenset(condition_key(str(name)) for name in message.get("markets") or ())
 
     def _subscribe(
         self,
@@ -192,7 +198,8 @@ class Streams:
                 )
 
     def _book_event(self, market: Market, token: str) -> dict[str, object]:
-        return {"event_type": "book", **market.book_json(token)}
+        book = {"event_type": "book", **market.book_json(token)}
+        return {**book, "padding": "x" * self.padding} if self.padding else book
 
     def to_followers(self, market: Market, event: dict[str, object], *, custom: bool = False) -> None:
         """One event to everybody who follows a market; `custom` events only to those who asked for them."""
@@ -208,9 +215,12 @@ class Streams:
 
     def user_event(self, account: str, condition: str, event: dict[str, object]) -> None:
         """One event to the user sockets of an account that want this market."""
+        event = self.dirt.event(event)
         for number, connection in self.connections.items():
-            if connection.account == account and (not connection.conditions or condition in connection.conditions):
+            if connection.account == account and (
+                not connection.conditions or condition_key(condition) in connection.conditions
+            ):
                 self._send(number, event)
 
     def _send(self, number: int, message: object) -> None:
-        self._queue.append((number, msgspec.json.encode(message)))
+        self._queue.append((number, _encoder.encode(message)))

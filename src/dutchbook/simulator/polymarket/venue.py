@@ -15,7 +15,9 @@ from uuid import UUID
 from dutchbook.simulator.matching import Resting
 from dutchbook.simulator.polymarket.account import Account
 from dutchbook.simulator.polymarket.auth import Credentials
+from dutchbook.simulator.polymarket.faults import Faults
 from dutchbook.simulator.polymarket.fees import Rounding
+from dutchbook.simulator.polymarket.limits import Limits
 from dutchbook.simulator.polymarket.market import Market
 from dutchbook.simulator.polymarket.orders import Order
 from dutchbook.simulator.polymarket.stream import Streams
@@ -28,8 +30,12 @@ Task = Callable[[int], None]
 class Venue:
     """The state of one exchange. Public attributes in the first block are the knobs, with the venue's defaults."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, *, control: bool = False) -> None:
+        """`control` opens POST /__control, by which a client can switch faults on."""
+        self.control = control
         self.mode: Mode = "normal"
+        self.mode_until: int | None = None
+        """When the present mode ends by itself, if it does."""
         self.fok_kill_status: Literal[400, 200] = 400
         self.killed_is_duplicate = True
         """Whether the same bytes posted again after a kill are `Duplicated.`"""
@@ -40,6 +46,11 @@ class Venue:
         self.confirmed_lag_ns = 2_000_000_000
         self.fail_next_trades = 0
         """How many of the next trades end FAILED instead of CONFIRMED."""
+        self.delayed_unmatched = False
+        """Whether a resting order that found nothing after its delay is shown as UNMATCHED instead of LIVE."""
+        self.geoblocked = False
+        self.faults = Faults()
+        self.limits = Limits()
         self.auto_redeem = True
 
         self.seed = seed
@@ -74,6 +85,21 @@ class Venue:
         while self._timers and self._timers[0][0] <= now:
             when, _, task = heapq.heappop(self._timers)
             task(when)
+
+    def set_mode(self, mode: Mode) -> None:
+        """From now on, until told otherwise; a restart under way is forgotten."""
+        self.mode, self.mode_until = mode, None
+
+    def restart(self, now: int, down_ns: int, post_only_ns: int) -> None:
+        """Down for a while, then post-only for a while, then trading again."""
+        up, end = now + down_ns, now + down_ns + post_only_ns
+        self.mode, self.mode_until = "restarting", up
+        self.at(up, lambda when: self._next_mode("post_only", up, end))
+        self.at(end, lambda when: self._next_mode("normal", end, None))
+
+    def _next_mode(self, mode: Mode, due: int, until: int | None) -> None:
+        if self.mode_until == due:
+            self.mode, self.mode_until = mode, until
 
     def next_timer(self) -> int | None:
         """When the earliest timer is due."""
@@ -125,7 +151,7 @@ class Venue:
     def publish_order(self, order: Order, kind: str, now: int, status: str | None = None) -> None:
         """An order event on the owner's user streams."""
         self.streams.user_event(
-            order.account.name, order.market.condition, order.event_json(kind, status or order.status, now)
+            order.account.name, order.market.condition, order.event_json(kind, status or order.word, now)
         )
 
     def publish_trade(self, trade: Trade, now: int) -> None:

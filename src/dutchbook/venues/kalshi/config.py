@@ -35,6 +35,8 @@ class KalshiConfig:
     read_timeout_ns: int = 10 * SECOND
     read_as_of_margin_ns: int = 10 * SECOND
     markets_per_subscription: int = 25
+    thursday_pause: bool = True
+    """Whether this exchange pauses every Thursday, 03:00 to 05:00 in New York, whatever its schedule says."""
 
     def __post_init__(self) -> None:
         if self.read_as_of_margin_ns <= self.order_timeout_ns:
@@ -83,6 +85,11 @@ class KalshiKey:
 
     def __repr__(self) -> str:
         return "KalshiKey(hidden)"
+
+    @property
+    def slow(self) -> bool:
+        """Whether signing takes so long (RSA) that it is better done before it is needed."""
+        return isinstance(self._private, rsa.RSAPrivateKey)
 
     def sign(self, message: bytes) -> bytes:
         """RSA-PSS over SHA-256 with a 32-byte salt, or plain Ed25519 (RFC 8032)."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from dutchbook.core.errors import CredentialsError, DutchbookError, RateLimited, Refused, Unavailable
+from dutchbook.core.errors import CredentialsError, DutchbookError, Lost, RateLimited, Refused, Unavailable
 from dutchbook.core.transport import Response
 from dutchbook.venues.kalshi.fields import UNREADABLE
 
@@ -52,6 +52,14 @@ def venue_error(response: Response) -> VenueError:
     return VenueError(RATE_LIMITED if response.status == 429 else "", quoted or "empty body")
 
 
+def item_error(error: object) -> VenueError:
+    """The failure of one item of a batch: `{"code","message","details"}` or a plain text."""
+    if not isinstance(error, dict):
+        return VenueError("", str(error))
+    words = ": ".join(text for text in (_text(error.get("message")), _text(error.get("details"))) if text)
+    return VenueError(_text(error.get("code")), words)
+
+
 def failure(response: Response, what: str) -> DutchbookError:
     """The error to raise for an answer to a read or a cancel that is not a success."""
     error = venue_error(response)
@@ -60,13 +68,26 @@ def failure(response: Response, what: str) -> DutchbookError:
         case 429:
             return RateLimited(text)
         case 401 | 403:
-            return CredentialsError(
-                f"{text}; check KALSHI_API_KEY_ID, its scopes and that key and host belong together"
-            )
+            return CredentialsError(f"{text}; {key_advice(error)}")
         case status if status >= 500:
             return Unavailable(text)
         case _:
             return Refused(text, code=error.code or str(response.status))
+
+
+def write_failure(response: Response, what: str) -> DutchbookError:
+    """The error to raise for an answer to a write that is not a success: after a 5xx nobody knows what was done."""
+    if response.status >= 500 or response.status == 408:
+        error = venue_error(response)
+        return Lost(f"kalshi {what}: {response.status} {error.code} {error.words}".replace("  ", " "))
+    return failure(response, what)
+
+
+def key_advice(error: VenueError) -> str:
+    """What to do about a refused key."""
+    if error.mentions("timestamp"):
+        return "set this machine's clock: the signature's time is not the venue's"
+    return "check KALSHI_API_KEY_ID, its scopes and that key and host belong together"
 
 
 def _text(value: object) -> str:

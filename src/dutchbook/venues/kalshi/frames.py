@@ -22,6 +22,28 @@ from dutchbook.venues.kalshi.fields import decoded
 TERMINAL_CODES: Final = frozenset({10, 25})
 """Channel error and buffer overflow: the subscription is dead, a new connection is needed."""
 
+_CODES: Final = {
+    1: "message not understood",
+    2: "params missing",
+    3: "channels missing",
+    4: "subscription ids missing",
+    5: "unknown command",
+    7: "unknown subscription",
+    8: "unknown channel",
+    9: "not authenticated",
+    10: "channel error",
+    11: "invalid parameter",
+    12: "exactly one subscription id",
+    13: "unknown action",
+    14: "market ticker missing",
+    15: "action missing",
+    18: "command timed out",
+    25: "buffer overflow: frames were read too slowly",
+    26: "too many markets subscribed",
+    27: "too many requests",
+}
+"""What the codes mean, in our words: the venue's text may be empty."""
+
 
 class DeltaMessage(msgspec.Struct, gc=False):
     market_ticker: str
@@ -138,7 +160,8 @@ def trouble_of(frame: Envelope) -> StreamTrouble:
     except MalformedFrame as unreadable:
         return StreamTrouble(str(unreadable), terminal=False)
     where = f" ({error.market_ticker})" if error.market_ticker else ""
-    return StreamTrouble(f"kalshi error {error.code}: {error.msg}{where}", terminal=error.code in TERMINAL_CODES)
+    words = error.msg or _CODES.get(error.code, "unknown code")
+    return StreamTrouble(f"kalshi error {error.code}: {words}{where}", terminal=error.code in TERMINAL_CODES)
 
 
 class Lifecycle:

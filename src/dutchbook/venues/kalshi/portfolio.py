@@ -19,7 +19,6 @@ from dutchbook.core.errors import MalformedFrame
 from dutchbook.core.fees import Liquidity
 from dutchbook.core.money import MICRO, Cash, Price, Rounding, Size, notional
 from dutchbook.core.order import Action, Fill, Intent
-from dutchbook.core.venue import VenueMode
 from dutchbook.venues.kalshi.config import VENUE
 from dutchbook.venues.kalshi.fields import (
     Instant,
@@ -54,6 +53,7 @@ class FillRow(msgspec.Struct):
     ts_ms: int | None = None
     ts: int | None = None
     client_order_id: str | None = None
+    post_position_fp: Decimal | None = None
 
 
 class FillsPage(msgspec.Struct):
@@ -87,6 +87,9 @@ class SettlementRow(msgspec.Struct):
     revenue: int
     yes_count_fp: Decimal
     no_count_fp: Decimal
+    market_result: str = ""
+    fee_cost: Decimal = Decimal(0)
+    settled_time: Instant | None = None
 
 
 class SettlementsPage(msgspec.Struct):
@@ -103,7 +106,8 @@ POSITIONS: Final = msgspec.json.Decoder(PositionsPage)
 SETTLEMENTS: Final = msgspec.json.Decoder(SettlementsPage)
 _BALANCE: Final = msgspec.json.Decoder(_Balance)
 _AS_OF: Final = msgspec.json.Decoder(_AsOf)
-_CENT: Final = 10_000
+CENT: Final = 10_000
+"""One cent in millionths of a dollar."""
 
 
 def fill_of(row: FillRow, intent: Intent | None, identity: str) -> Fill:
@@ -175,28 +179,12 @@ def settlement_fee(row: SettlementRow, yes_value: Price) -> Cash:
     """
     gross = notional(yes_value, size_of(row.yes_count_fp, "yes_count_fp"), Rounding.FLOOR)
     gross = Cash(gross + notional(Price(MICRO - yes_value), size_of(row.no_count_fp, "no_count_fp"), Rounding.FLOOR))
-    return Cash(max(0, gross - row.revenue * _CENT))
+    return Cash(max(0, gross - row.revenue * CENT))
 
 
 def decode_as_of(body: bytes) -> int:
     """The wall time (ns) up to which the venue's private reads are complete."""
     return nanoseconds(decoded(_AS_OF, body, "user data timestamp").as_of_time)
-
-
-class _Status(msgspec.Struct):
-    exchange_active: bool
-    trading_active: bool
-
-
-_STATUS = msgspec.json.Decoder(_Status)
-
-
-def decode_mode(body: bytes) -> VenueMode:
-    """What the exchange takes now. A trading pause still takes cancels; an exchange pause takes nothing."""
-    status = decoded(_STATUS, body, "exchange status")
-    if not status.exchange_active:
-        return VenueMode.PAUSED
-    return VenueMode.TRADING if status.trading_active else VenueMode.CANCEL_ONLY
 
 
 def settlement_for(rows: Iterable[SettlementRow], market: MarketId) -> SettlementRow | None:

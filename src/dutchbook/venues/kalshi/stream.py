@@ -113,6 +113,8 @@ class KalshiBookStream:
         self._commanded: dict[int, Sequence[str]] = {}
         self._asked: set[int] = set()
         self._lifecycle_sid: int | None = None
+        self.troubles = 0
+        """Frames that could not be read or told of an error, since this object was made."""
 
     def headers(self, wall_ns: int) -> Mapping[str, str]:
         """Signed handshake headers; raises CredentialsError without a key."""
@@ -132,9 +134,11 @@ class KalshiBookStream:
         self._subscribe("market_lifecycle_v2", ())
 
     def closed(self) -> Sequence[StreamEvent]:
-        """The connection is gone: every book is invalid."""
+        """The connection is gone: every book is invalid. Said only of books that were live."""
         self.outbox.clear()
-        return self._invalidated(self._slots, "connection closed")
+        live = [ticker for ticker, slot in self._slots.items() if slot[0].live]
+        self._invalidate(self._slots)
+        return self._invalidated(live, "connection closed")
 
     def load(self, snapshot: BookSnapshot, received_ns: int) -> Sequence[StreamEvent]:
         """A book read by REST, for when there is no socket: it cannot be joined to running deltas."""
@@ -156,6 +160,7 @@ class KalshiBookStream:
             return self._receive_other(data, received_ns)
         sid, seq = frame.sid, frame.seq
         if seq != self._next.get(sid) and (missed := self._missed(sid, seq)):
+            self.troubles += 1
             return missed
         self._next[sid] = seq + 1
         message = frame.msg
@@ -173,6 +178,7 @@ class KalshiBookStream:
             else:
                 raise MalformedFrame(f"kalshi side: {message.side!r} is not a side")
         except MalformedFrame as error:
+            self.troubles += 1
             return self._refetch(sid, (message.market_ticker,), str(error))
         book.version += 1
         if message.ts_ms:
@@ -187,13 +193,16 @@ class KalshiBookStream:
             frame = frames.ENVELOPE.decode(data)
         except UNREADABLE as error:
             # If it carried a number, the next frame of its sid will show the gap.
+            self.troubles += 1
             return (StreamTrouble(f"kalshi frame: {error}", terminal=False),)
         missed: Sequence[StreamEvent] = ()
         if frame.sid is not None and frame.seq is not None:
             if frame.seq != self._next.get(frame.sid):
                 missed = self._missed(frame.sid, frame.seq)
             self._next[frame.sid] = frame.seq + 1
-        return (*missed, *self._handle(frame, received_ns))
+        events = (*missed, *self._handle(frame, received_ns))
+        self.troubles += any(isinstance(event, (StreamTrouble, BookGap)) for event in events)
+        return events
 
     def _handle(self, frame: frames.Envelope, received_ns: int) -> Sequence[StreamEvent]:
         try:
@@ -266,7 +275,17 @@ class KalshiBookStream:
         if frame.id in self._asked:
             # The snapshots that would mend a gap are not coming: only a new connection restarts them.
             return (StreamTrouble(f"{trouble.reason}; snapshots refused", terminal=True),)
-        return (trouble,)
+        group = self._commanded.pop(frame.id, None)
+        if group is None or frame.sid is not None:
+            return (trouble,)
+        refused = frames.named_market(frame)
+        rest = [ticker for ticker in group if ticker != refused]
+        if refused in group:
+            # One market that the venue does not know must not cost the others of its group.
+            if rest:
+                self._subscribe("orderbook_delta", rest, use_yes_price=self._use_yes_price)
+            return (trouble,)
+        return (StreamTrouble(f"{trouble.reason}; subscription refused", terminal=True),)
 
     def _learn_sid(self, frame: frames.Envelope, sid: int) -> None:
         tickers = self._commanded.get(frame.id)

@@ -21,7 +21,7 @@ from dutchbook.core.money import MICRO, Price, Size, format_micros
 from dutchbook.core.order import Intent, OrderReport, Prepared, ReportStatus, TimeInForce
 from dutchbook.core.transport import Response
 from dutchbook.venues.kalshi.config import VENUE
-from dutchbook.venues.kalshi.errors import RATE_LIMITED, venue_error
+from dutchbook.venues.kalshi.errors import RATE_LIMITED, VenueError, key_advice, venue_error
 from dutchbook.venues.kalshi.fields import bid_side, decoded, is_bid, size_of
 
 FOK_MISS: Final = "FOK_INSUFFICIENT_VOLUME"
@@ -59,11 +59,12 @@ def yes_price(intent: Intent) -> Price:
     return intent.limit if intent.claim.outcome is Outcome.YES else Price(MICRO - intent.limit)
 
 
-def encode_order(intent: Intent, market: Market, client_order_id: str) -> bytes:
+def encode_order(intent: Intent, market: Market, client_order_id: str, order_group: str = "") -> bytes:
     """The body of `POST /portfolio/events/orders`. Raises InvalidOrder naming the field that the venue would refuse.
 
     A taking order cancels our own resting order that it meets (`maker`), so that a hedge is never silently cancelled;
-    a resting order gives way itself (`taker_at_cross`). `reduce_only` exists only for IOC at this venue.
+    a resting order gives way itself (`taker_at_cross`), and is cancelled by a trading pause: during one it could not be
+    amended, and after one the world is another. `reduce_only` exists only for IOC at this venue.
     """
     if intent.claim.market != market.id:
         raise InvalidOrder(f"claim: {intent.claim} is not of market {market.id}")
@@ -82,8 +83,8 @@ def encode_order(intent: Intent, market: Market, client_order_id: str) -> bytes:
     body: dict[str, str | int | bool] = {
         "ticker": market.native,
         "side": "bid" if bid_side(intent.claim.outcome, intent.action) else "ask",
-        "count": _text(intent.size, 2, "size"),
-        "price": _text(price, 4, "limit"),
+        "count": decimal_text(intent.size, 2, "size"),
+        "price": decimal_text(price, 4, "limit"),
         "time_in_force": _TIF[intent.tif],
         "self_trade_prevention_type": "maker" if taking else "taker_at_cross",
         "client_order_id": client_order_id,
@@ -94,6 +95,10 @@ def encode_order(intent: Intent, market: Market, client_order_id: str) -> bytes:
             raise InvalidOrder("expires_ns: a gtd order needs its expiry")
         # Whole seconds on the wire; rounding down never lets the order live longer than asked.
         body["expiration_time"] = intent.expires_ns // SECOND
+    if not taking:
+        body["cancel_order_on_pause"] = True
+    if order_group:
+        body["order_group_id"] = order_group
     if intent.post_only:
         body["post_only"] = True
     if intent.reduce_only:
@@ -101,21 +106,26 @@ def encode_order(intent: Intent, market: Market, client_order_id: str) -> bytes:
     return msgspec.json.encode(body)
 
 
-def _text(value: int, places: int, name: str) -> str:
+def decimal_text(value: int, places: int, name: str) -> str:
+    """Millionths as the wire's decimal text; raises InvalidOrder naming the field when digits would be lost."""
     try:
         return format_micros(value, places)
     except ValueError as error:
         raise InvalidOrder(f"{name}: {error}") from None
 
 
-class _Placed(msgspec.Struct):
+class Placed(msgspec.Struct):
+    """The answer to a create, and one item of the answer to a batch."""
+
     order_id: str
     fill_count: Decimal
     remaining_count: Decimal
     client_order_id: str | None = None
 
 
-class _Cancelled(msgspec.Struct):
+class Cancelled(msgspec.Struct):
+    """The answer to a cancel, and one item of the answer to a batch."""
+
     order_id: str
     reduced_by: Decimal
     client_order_id: str | None = None
@@ -132,6 +142,7 @@ class OrderRow(msgspec.Struct):
     book_side: str | None = None
     outcome_side: str | None = None
     last_update_reason: str | None = None
+    remaining_count_fp: Decimal | None = None
 
 
 class OrdersPage(msgspec.Struct):
@@ -139,9 +150,14 @@ class OrdersPage(msgspec.Struct):
     cursor: str | None = None
 
 
-_PLACED: Final = msgspec.json.Decoder(_Placed)
-_CANCELLED: Final = msgspec.json.Decoder(_Cancelled)
+class _OrderAnswer(msgspec.Struct):
+    order: OrderRow
+
+
+_PLACED: Final = msgspec.json.Decoder(Placed)
+_CANCELLED: Final = msgspec.json.Decoder(Cancelled)
 ORDERS: Final = msgspec.json.Decoder(OrdersPage)
+ORDER: Final = msgspec.json.Decoder(_OrderAnswer)
 
 
 def unknown(identity: str, reason: str, venue_order_id: str = "", code: str = "") -> OrderReport:
@@ -159,7 +175,11 @@ def decode_placed(order: Prepared, response: Response) -> OrderReport:
     status = response.status
     if 200 <= status < 300:
         return _accepted(order, response)
-    error = venue_error(response)
+    return refused(order, status, venue_error(response))
+
+
+def refused(order: Prepared, status: int, error: VenueError) -> OrderReport:
+    """What an answer that is no success, alone or as an item of a batch, says about `order`."""
     if status == 409:
         return unknown(order.identity, f"409 {error.words}", code=error.code or "duplicate")
     if not 400 <= status < 500 or status == 408:
@@ -169,21 +189,25 @@ def decode_placed(order: Prepared, response: Response) -> OrderReport:
     code = RATE_LIMITED if status == 429 else error.code or str(status)
     words = f"{status}: {error.words}"
     if status in (401, 403):
-        words += " (check the API key, its scopes, and that key and host belong together)"
+        words += f" ({key_advice(error)})"
     return OrderReport(order.identity, "", ReportStatus.REJECTED, Size(0), words, code)
 
 
 def _accepted(order: Prepared, response: Response) -> OrderReport:
-    identity = order.identity
     try:
-        placed = decoded(_PLACED, response.body, "create order")
-        filled = size_of(placed.fill_count, "fill_count")
-        remaining = size_of(placed.remaining_count, "remaining_count")
+        return placed_report(order, decoded(_PLACED, response.body, "create order"))
     except MalformedFrame as error:
-        return unknown(identity, f"{response.status} unreadable answer: {error}")
+        return unknown(order.identity, f"{response.status} unreadable answer: {error}")
+
+
+def placed_report(order: Prepared, placed: Placed) -> OrderReport:
+    """What an accepted order became; UNKNOWN for an answer that cannot be about it. Raises MalformedFrame."""
+    identity = order.identity
+    filled = size_of(placed.fill_count, "fill_count")
+    remaining = size_of(placed.remaining_count, "remaining_count")
     venue_order_id = placed.order_id
     if not venue_order_id:
-        return unknown(identity, f"{response.status} answer has no order_id")
+        return unknown(identity, "the answer has no order_id")
     if placed.client_order_id and placed.client_order_id != identity:
         # The venue has answered with another member's order before (May 2026).
         return unknown(identity, f"answer is about another order: client_order_id {placed.client_order_id}")
@@ -203,7 +227,14 @@ def decode_cancelled(order: Prepared, venue_order_id: str, response: Response) -
 
     Raises MalformedFrame when it is unreadable or about another order: the order's state is then not known.
     """
-    cancelled = decoded(_CANCELLED, response.body, "cancel order")
+    return cancelled_report(order, venue_order_id, decoded(_CANCELLED, response.body, "cancel order"))
+
+
+def cancelled_report(order: Prepared, venue_order_id: str, cancelled: Cancelled) -> OrderReport:
+    """DONE with what had been filled before; raises MalformedFrame when it is about another order.
+
+    Only for an order whose size has never changed: `intent.size` less what was taken off is what was filled.
+    """
     reduced = size_of(cancelled.reduced_by, "reduced_by")
     if cancelled.order_id != venue_order_id:
         raise MalformedFrame(f"kalshi order_id: {cancelled.order_id} was cancelled instead of {venue_order_id}")
@@ -211,7 +242,6 @@ def decode_cancelled(order: Prepared, venue_order_id: str, response: Response) -
         raise MalformedFrame(f"kalshi client_order_id: {cancelled.client_order_id} is not {order.identity}")
     if reduced > order.intent.size:
         raise MalformedFrame(f"kalshi reduced_by: {reduced} is more than the order's {order.intent.size}")
-    # Orders are never decreased or amended here, so what was not taken off had been filled.
     return OrderReport(order.identity, venue_order_id, ReportStatus.DONE, Size(order.intent.size - reduced))
 
 

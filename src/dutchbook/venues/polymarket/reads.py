@@ -15,11 +15,12 @@ from dutchbook.core.claim import Claim
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.errors import CredentialsError, MalformedFrame, RateLimited, Refused, Unavailable
 from dutchbook.core.fees import Liquidity
-from dutchbook.core.money import MICRO, Cash, Price, Rounding, Size, complement, notional, parse_micros
+from dutchbook.core.money import MICRO, Cash, Price, Rounding, Size, complement, format_micros, notional, parse_micros
 from dutchbook.core.order import Action, Fill, OrderReport, ReportStatus
 from dutchbook.core.transport import Response
+from dutchbook.venues.polymarket.rate import retry_after_ns
 from dutchbook.venues.polymarket.tokens import TokenRegistry
-from dutchbook.venues.polymarket.wire import error_text
+from dutchbook.venues.polymarket.wire import WEB_PAGE, error_text, is_web_page
 
 LAST_CURSOR: Final = "LTE="
 FIRST_CURSOR: Final = "MA=="
@@ -27,25 +28,29 @@ FIRST_CURSOR: Final = "MA=="
 Row = TypeVar("Row")
 
 
+NO_AMOUNT: Final = msgspec.Raw(b'""')
+"""Amounts stay as they came: decimal text as promised, or the JSON number that the venue sends at times."""
+
+
 class OpenOrder(msgspec.Struct):
     """An order as the private reads and the user stream show it (the fields that we use)."""
 
     id: str
     status: str = ""
-    size_matched: str = ""
-    order_type: str = ""
+    size_matched: msgspec.Raw = NO_AMOUNT
+    order_type: str | None = ""
     type: str = ""
     """User stream only: PLACEMENT, UPDATE or CANCELLATION."""
 
 
 class MakerOrder(msgspec.Struct):
     order_id: str
-    matched_amount: str
-    price: str
+    matched_amount: msgspec.Raw
+    price: msgspec.Raw
     asset_id: str
-    owner: str = ""
-    maker_address: str = ""
-    side: str = ""
+    owner: str | None = ""
+    maker_address: str | None = ""
+    side: str | None = ""
 
 
 class Trade(msgspec.Struct):
@@ -55,14 +60,14 @@ class Trade(msgspec.Struct):
     taker_order_id: str
     asset_id: str
     side: str
-    size: str
-    price: str
+    size: msgspec.Raw
+    price: msgspec.Raw
     status: str
-    match_time: str | int = ""
-    matchtime: str | int = ""
-    owner: str = ""
-    trade_owner: str = ""
-    trader_side: str = ""
+    match_time: str | int | None = ""
+    matchtime: str | int | None = ""
+    owner: str | None = ""
+    trade_owner: str | None = ""
+    trader_side: str | None = ""
     maker_orders: list[MakerOrder] = []
     err_msg: str | None = None
 
@@ -92,8 +97,7 @@ def check_answer(response: Response, what: str) -> bytes:
     text = error_text(response.body)[0] or "no message"
     message = f"Polymarket {what}: HTTP {status}, {text}"
     if status == 429:
-        after = response.headers.get("retry-after", "")
-        raise RateLimited(message, int(after) * SECOND if after.isdecimal() else 0)
+        raise RateLimited(message, retry_after_ns(response.headers))
     if status == 425 or status >= 500:
         raise Unavailable(message)
     if status == 401:
@@ -106,11 +110,12 @@ def decode(body: bytes | msgspec.Raw, kind: type[Row], what: str) -> Row:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedFrame(f"Polymarket {what}: {error}") from None
+        raise MalformedFrame(f"Polymarket {what}: {WEB_PAGE if is_web_page(bytes(body)) else error}") from None
 
 
-def micros(text: str | int, name: str) -> int:
-    """Millionths of a decimal text; "" counts as zero. Raises MalformedFrame naming the field."""
+def micros(amount: str | int | msgspec.Raw, name: str) -> int:
+    """Millionths of a decimal, in quotes or not; "" counts as zero. Raises MalformedFrame naming the field."""
+    text = bytes(amount).decode("utf-8", "replace").strip('"') if isinstance(amount, msgspec.Raw) else amount
     if text == "":
         return 0
     try:
@@ -169,7 +174,7 @@ def order_report(order: OpenOrder) -> OrderReport:
         status = ReportStatus.RESTING
     elif word == "DELAYED":
         status = ReportStatus.DELAYED
-    elif word == "UNMATCHED" and order.order_type.upper() in ("GTC", "GTD"):
+    elif word == "UNMATCHED" and (order.order_type or "").upper() in ("GTC", "GTD"):
         status = ReportStatus.RESTING
     else:
         status = ReportStatus.UNKNOWN
@@ -188,12 +193,12 @@ def fill_id(trade: Trade, order: str) -> str:
 
 def our_orders(trade: Trade, api_key: str, funder: str) -> Iterator[str]:
     """The ids of our orders in a trade: the taker's when we took, and those maker orders that are ours."""
-    side = trade.trader_side.upper()
+    side = (trade.trader_side or "").upper()
     if side == "TAKER" or (side == "" and api_key in (trade.owner, trade.trade_owner)):
         yield trade.taker_order_id
     seen = set()
     for maker in trade.maker_orders:
-        ours = maker.owner == api_key or maker.maker_address.lower() == funder.lower()
+        ours = maker.owner == api_key or (maker.maker_address or "").lower() == funder.lower()
         if ours and maker.order_id not in seen:
             seen.add(maker.order_id)
             yield maker.order_id
@@ -247,7 +252,7 @@ def _fill(
     size = cash = fee = 0
     for quoted, matched, asset in matches:
         if not 0 < quoted < MICRO:
-            raise MalformedFrame(f"Polymarket trade {trade.id}: price {quoted} is not inside (0, 1)")
+            raise MalformedFrame(f"Polymarket trade {trade.id}: price {format_micros(quoted)} is not inside (0, 1)")
         price = Price(quoted) if asset == token else complement(Price(quoted))
         size += matched
         cash += notional(price, Size(matched), rounding)
@@ -263,7 +268,7 @@ def _fill(
         cash=Cash(cash),
         fee=Cash(fee),
         liquidity=liquidity,
-        at_ns=time_ns(trade.match_time or trade.matchtime),
+        at_ns=time_ns(trade.match_time or trade.matchtime or ""),
         final=status == "CONFIRMED",
         fee_exact=False,
         sellable=status in ("MINED", "CONFIRMED"),

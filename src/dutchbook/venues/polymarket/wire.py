@@ -182,12 +182,20 @@ def meaning_of(text: str) -> tuple[ReportStatus, str] | None:
     return None
 
 
+WEB_PAGE: Final = "a web page instead of JSON: a gateway answered, not the venue"
+
+
+def is_web_page(body: bytes) -> bool:
+    """Whether an answer is HTML, as gateways and proxies send it."""
+    return body.lstrip()[:1] == b"<"
+
+
 def error_text(body: bytes) -> tuple[str, str]:
     """(message, the venue's own code) of an error body; the first bytes as they are when it is not JSON."""
     try:
         answer = msgspec.json.decode(body, type=_PostAnswer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return body[:200].decode("utf-8", "replace").strip(), ""
+        return WEB_PAGE if is_web_page(body) else body[:200].decode("utf-8", "replace").strip(), ""
     return answer.error or answer.error_msg or "", str(answer.code or "")
 
 
@@ -213,7 +221,8 @@ def read_post_answer(status: int, body: bytes, identity: str, intent: Intent) ->
     try:
         answer = msgspec.json.decode(body, type=_PostAnswer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return report(ReportStatus.UNKNOWN, f"unreadable answer: {error}", "unreadable")
+        reason = WEB_PAGE if is_web_page(body) else f"unreadable answer: {error}"
+        return report(ReportStatus.UNKNOWN, reason, "unreadable")
     text = answer.error_msg or answer.error or ""
     order_id = answer.order_id or ""
     if text:
