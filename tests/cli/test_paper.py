@@ -341,12 +341,14 @@ def test_a_resting_order_is_not_a_fill_until_the_live_book_reaches_it(name: Mark
         await desk.clock.sleep(SECOND)
         desk.show([(38, 50)], [(41, 60)])
         desk.show([(38, 50)], [(40, 15)])
+        reached_ns = desk.clock.monotonic()
         seen: list[Fill] = []
         while not seen:
             frame = await channel.receive()
             assert frame.kind is FrameKind.TEXT
             seen += [event.fill for event in stream.receive(frame.data, 0) if isinstance(event, FillSeen)]
         assert (seen[0].size, seen[0].cash) == (15 * ONE, 15 * 40 * CENT)
+        assert desk.clock.monotonic() - reached_ns == pytest.approx(50 * MILLISECOND, abs=1_000)
         found = await desk.trading.find(order)
         assert found is not None and (found.status, found.filled) == (ReportStatus.RESTING, 15 * ONE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 from pathlib import Path
 
@@ -12,12 +13,11 @@ from cli.console import PATIENCE_S, dutchbook, started
 
 
 def free_pair() -> int:
-    """A port that is free, and the next one as well."""
-    for _ in range(50):
+    """A port that is free, and the next one as well; below those that the system hands out to everybody else."""
+    for port in random.sample(range(20_000, 30_000), 50):
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
             except OSError:
                 continue

@@ -80,7 +80,7 @@ class PaperBooks:
         follower = self._followers.get(market)
         if follower is not None:
             venue, native, transport = follower
-            if not venue.moved(native, self._clock.wall()):
+            if venue.moved(native, self._clock.wall()):
                 transport.flush()
 
 
@@ -154,11 +154,10 @@ class PaperTrading:
             self._venue.deposit(ACCOUNT, shard, known.get(pool, share), now)
         if self._resume is not None:
             for native, market in self._markets.items():
-                yes, no = (self._resume.held(Claim(market.id, outcome)) for outcome in Outcome)
-                pairs = min(yes, no) if self.capabilities.nets_positions else 0
-                for outcome, size in ((True, yes - pairs), (False, no - pairs)):
+                for outcome in Outcome:
+                    size = self._resume.held(Claim(market.id, outcome))
                     if size:
-                        self._venue.endow(ACCOUNT, native, outcome, size, now)
+                        self._venue.endow(ACCOUNT, native, outcome is Outcome.YES, size, now)
 
     async def send(self, order: Prepared) -> OrderReport:
         """As the adapter; where an order may rest, its book is followed move by move."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from dutchbook.cli.compose import kalshi_pair, links_from_rows, polymarket_pair
 from dutchbook.cli.demo import demo_config
+from dutchbook.cli.worlds import NETWORK_MS
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.fees import Precision
 from dutchbook.core.money import format_micros
@@ -33,7 +34,7 @@ from dutchbook.venues.polymarket import ApiCredentials, PolymarketConfig, Polyma
 ORIGIN_NS = 1_795_000_000 * SECOND
 """Wall time at which every virtual demo begins (November 2026)."""
 
-NETWORK_NS = (15 * MILLISECOND, 80 * MILLISECOND)
+NETWORK_NS = (NETWORK_MS[0] * MILLISECOND, NETWORK_MS[1] * MILLISECOND)
 """Latency each way, as in the demo over real sockets."""
 
 THOUSAND_DOLLARS = 1_000_000_000

@@ -13,6 +13,8 @@ from dutchbook.core.errors import SettingsError, Stop
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 READY_S = 30.0
+NETWORK_MS = (15, 80)
+"""Network time each way of the demo's venues, in milliseconds: what a home connection has to a distant exchange."""
 
 
 def require_loopback(*urls: str) -> None:
@@ -40,6 +42,8 @@ class WorldProcess:
             "both",
             "--seed",
             str(seed),
+            "--latency-ms",
+            f"{NETWORK_MS[0]}:{NETWORK_MS[1]}",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
