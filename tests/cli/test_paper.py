@@ -182,7 +182,8 @@ def on_paper(
         desk = Desk(clock, listed, setup=setup)
         await desk.trading.connect()
         try:
-            return await play(desk)
+            async with asyncio.timeout(60):
+                return await play(desk)
         finally:
             await desk.side.trading_transport.close()
 

@@ -43,6 +43,9 @@ KEYS = {
 }
 ENDS = {"locked", "rolled_back", "failed", "naked", "dry_run"}
 
+NOON_NS = 1_772_884_800 * SECOND
+"""2026-03-07 12:00 UTC, when the recordings of these tests begin."""
+
 Quote = tuple[float, str, str, str]
 """Seconds, venue, bid and ask as `price size`."""
 
@@ -201,15 +204,29 @@ def test_a_pause_of_the_recorder_is_jumped_over_and_breaks_nothing(tmp_path: Pat
     assert figures["reasons"] == {"event_open": 1}
 
 
-def test_a_trade_decided_just_before_a_pause_is_still_sent(tmp_path: Path) -> None:
+def test_a_trade_decided_just_before_a_pause_ends_before_it(tmp_path: Path) -> None:
     rows = [*crossing(begin=29.8, end=99), (3000.0, "kalshi", "0.50 300.0", "0.52 300.0")]
-    assert replay([quotes(tmp_path, rows)])["trades"]["locked"] == 1
+    ledger = tmp_path / "kept.db"
+    assert replay([quotes(tmp_path, rows)], ledger_path=ledger)["trades"]["locked"] == 1
+    journal = Journal.read(ledger)
+    times = [record.at_ns for record in journal.records() if isinstance(record.fact, Filled)]
+    journal.close()
+    assert len(times) == 2
+    assert max(times) - NOON_NS < 31 * SECOND
 
 
-def test_a_trade_decided_on_the_last_frame_is_brought_to_its_end(tmp_path: Path) -> None:
-    figures = replay([quotes(tmp_path, crossing(begin=29.8, end=99))])
+@pytest.mark.parametrize("last", [29.82, 29.95])
+def test_a_trade_decided_on_the_last_frames_is_brought_to_its_end(tmp_path: Path, last: float) -> None:
+    rows = [*crossing(begin=29.8, end=99), (last, "kalshi", "0.50 300.0", "0.52 300.0")]
+    figures = replay([quotes(tmp_path, rows)])
     assert figures["trades"]["locked"] == 1
-    assert figures["recordings"][0]["finished"] is True
+    (one,) = figures["recordings"]
+    assert (one["finished"], one["ledger_matches_venues"]) == (True, True)
+
+
+def test_a_quiet_venue_is_not_a_dead_feed(tmp_path: Path) -> None:
+    rows = [*crossing(begin=99, until=1), (9.0, "kalshi", "0.50 300.0", "0.52 300.0")]
+    assert replay([quotes(tmp_path, rows)])["trades"]["locked"] == 1
 
 
 def test_the_bet_is_bounded(tmp_path: Path) -> None:
@@ -464,6 +481,7 @@ def test_recorded_quotes_of_both_venues_show_crossings_and_none_survives_fees() 
     assert figures["frames"] == 95_137
     # counted by hand-written brute force over the same rows: best prices only, crossed books left out
     assert one["updates_crossing"] == 2_495
+    assert figures["crossed_books"] == one["data_alarms"]["data"] == 4_337
     assert figures["funnel"]["crossings"] == 22
     assert figures["funnel"]["net_positive"] == 0
     assert figures["reasons"] == {"fees": 22}

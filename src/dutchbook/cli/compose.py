@@ -44,10 +44,8 @@ def polymarket_pair(
 ) -> tuple[MarketData, Trading]:
     """Data and trading sides of Polymarket sharing what they know of tokens."""
     registry = TokenRegistry()
-    return (
-        PolymarketData(data, config, registry),
-        PolymarketTrading(trading, config, key, registry, clock, entropy),
-    )
+    side = PolymarketTrading(trading, config, key, registry, clock, entropy)
+    return PolymarketData(data, config, registry, side.notices), side
 
 
 def simulated_keys(description: Mapping[str, Any]) -> tuple[KalshiKey, PolymarketKey]:

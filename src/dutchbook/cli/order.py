@@ -104,7 +104,7 @@ def cancel(
         engine.by_hand.cancel(order)
         return trade
 
-    _run([], ledger, work, as_json)
+    _run([], ledger, work, as_json, may_rest=False)
 
 
 @app.command()
@@ -129,6 +129,8 @@ def _run(
     ledger: Path | None,
     work: Callable[[Engine], Any],
     as_json: bool,
+    *,
+    may_rest: bool = True,
 ) -> None:
     from dutchbook.cli.interrupt import run_interruptible
     from dutchbook.cli.logs import configure_logs
@@ -147,7 +149,7 @@ def _run(
             except DryRunError as told:
                 say(str(told))
                 return None
-            await _at_rest(engine, trade)
+            await _at_rest(engine, trade, may_rest)
             return trade
 
     trade = run_interruptible(lambda interrupt: whole())
@@ -211,11 +213,11 @@ async def _book(engine: Engine, market: MarketId) -> None:
         await asyncio.sleep(0.05)
 
 
-async def _at_rest(engine: Engine, trade: TradeBook) -> None:
-    """Until the trade has come to its end or its order rests; at most a while: the next start goes on."""
+async def _at_rest(engine: Engine, trade: TradeBook, may_rest: bool) -> None:
+    """Until the trade has come to its end, or its order rests where it may; at most a while: the next start goes on."""
     deadline = time.monotonic() + ANSWER_S
     while trade.working and time.monotonic() < deadline and engine.desk.failure is None:
-        if any(row.state is OrderState.RESTING for row in trade.orders()):
+        if may_rest and any(row.state is OrderState.RESTING for row in trade.orders()):
             return
         await asyncio.sleep(0.05)
 

@@ -333,7 +333,7 @@ def show(figures: Mapping[str, Any]) -> None:
 
     console = Console()
     table = Table(title="Replay", caption=f"[{figures['mode'].upper()}] {NOTE}")
-    table.add_column("recording")
+    table.add_column("recording", overflow="fold")
     columns = (*SUMS, "frames_per_second")
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
