@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
+from conformance.tape import Tape
 from dutchbook.core.transport import Request
 from dutchbook.simulator.kalshi import KalshiExchange
 from simulator.kalshi.member import BASE, DOLLAR, HOST, ONE, ORDERS, SECOND, T0, TICKER, Member, spec
-
-from conformance.tape import Tape
 
 EVENT = TICKER.rsplit("-", 1)[0]
 SECOND_TICKER = f"{EVENT}-B"
@@ -30,27 +31,27 @@ READS = (
     "/portfolio/fills",
     "/portfolio/settlements",
     "/portfolio/orders",
-)
-PROBES = (
     "/exchange/schedule",
     "/account/endpoint_costs",
-    "/markets/trades",
-    "/events/fee_changes",
     "/milestones?limit=10",
     "/structured_targets",
+    "/markets/trades",
     f"/series/KXGAME/markets/{TICKER}/candlesticks?start_ts={T0 // SECOND - 60}&end_ts={T0 // SECOND + 60}"
     "&period_interval=1",
-    f"/markets/candlesticks?market_tickers={TICKER}&start_ts={T0 // SECOND - 60}&end_ts={T0 // SECOND + 60}"
-    "&period_interval=1",
-    "/portfolio/orders/queue_positions?event_ticker=" + EVENT,
-    "/portfolio/order_groups",
+    f"/portfolio/orders/queue_positions?event_ticker={EVENT}",
     "/portfolio/summary/total_resting_order_value",
     "/portfolio/intra_exchange_instance_transfers",
+    "/portfolio/order_groups",
     "/historical/cutoff",
     "/historical/markets",
     "/historical/trades",
     "/historical/fills",
     "/historical/orders",
+)
+PROBES = (
+    "/events/fee_changes",
+    f"/markets/candlesticks?market_tickers={TICKER}&start_ts={T0 // SECOND - 60}&end_ts={T0 // SECOND + 60}"
+    "&period_interval=1",
 )
 """Reads of the venue that the simulator may or may not serve; where it does, its answers are checked too."""
 
@@ -66,6 +67,8 @@ def play() -> Tape:
     _listen(tape, ann)
     _trade(ann)
     _write_in_batches(ann)
+    _group_orders(ann)
+    _move_cash(ann)
     _be_refused(tape, ann)
     tape.list_market(spec(f"{EVENT}-C"), T0)
     for path in (*READS, *PROBES):
@@ -86,6 +89,7 @@ def _listen(tape: Tape, ann: Member) -> None:
     ann.command("subscribe", channels=["orderbook_delta"], market_tickers=[TICKER], use_yes_price=True)
     ann.command("subscribe", channels=["ticker"], market_tickers=both, send_initial_snapshot=True)
     ann.command("subscribe", channels=["trade", "fill", "user_orders", "market_positions", "market_lifecycle_v2"])
+    ann.command("subscribe", channels=["order_group_updates"])
     ann.command("update_subscription", sids=[1], market_tickers=[SECOND_TICKER], action="add_markets")
     ann.command("update_subscription", sids=[1], market_tickers=both, action="get_snapshot")
     ann.command("list_subscriptions")
@@ -130,6 +134,26 @@ def _write_in_batches(ann: Member) -> None:
     ann.send("DELETE", f"{ORDERS}/batched", {"orders": [*items, {"order_id": "gone", "market_ticker": TICKER}]})
     ann.send("DELETE", ORDERS)
     ann.frames()
+
+
+def _group_orders(ann: Member) -> None:
+    groups = "/portfolio/order_groups"
+    made = json.loads(ann.send("POST", f"{groups}/create", {"contracts_limit": 5}).body)["order_group_id"]
+    ann.placed("bid", "0.10", "1", order_group_id=made)
+    for path in (groups, f"{groups}/{made}"):
+        ann.send("GET", path)
+    ann.send("PUT", f"{groups}/{made}/limit", {"contracts_limit": 10})
+    ann.send("PUT", f"{groups}/{made}/trigger", {})
+    ann.send("PUT", f"{groups}/{made}/reset", {})
+    ann.send("DELETE", f"{groups}/{made}")
+    ann.frames()
+
+
+def _move_cash(ann: Member) -> None:
+    moved = {"source": "event_contract", "destination": "event_contract", "amount": 10_000}
+    shards = {"source_exchange_shard": 0, "destination_exchange_shard": 2}
+    done = json.loads(ann.send("POST", "/portfolio/intra_exchange_instance_transfer", moved | shards).body)
+    ann.send("GET", f"/portfolio/intra_exchange_instance_transfers/{done['transfer_id']}")
 
 
 def _be_refused(tape: Tape, ann: Member) -> None:

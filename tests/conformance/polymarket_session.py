@@ -34,6 +34,7 @@ def play() -> Tape:
     _be_refused(world, tape, ann)
     _move_the_market(world, tape, public, user)
     _look_around(world, condition, tape.tokens(CUP)[1])
+    _beat(ann)
     _private_reads(ann, yes)
     return tape
 
@@ -46,6 +47,9 @@ def _keys(ann: Trader) -> None:
     ann.l1("POST", "/auth/api-key", stamp=1)
     ann.call("GET", "/auth/api-keys")
     ann.call("GET", "/auth/ban-status/closed-only")
+
+
+def _beat(ann: Trader) -> None:
     first = ann.call("POST", "/v1/heartbeats", {"heartbeat_id": ""})
     assert first.status == 200
     ann.call("POST", "/v1/heartbeats", {"heartbeat_id": "not-the-one"})
@@ -62,6 +66,7 @@ def _look_around(world: World, condition: str, token: str) -> None:
         "/time",
         "/ok",
         "/version",
+        "/api/geoblock",
         f"/book?token_id={token}",
         f"/price?token_id={token}&side=BUY",
         f"/midpoint?token_id={token}",
@@ -104,13 +109,15 @@ def _trade(world: World, tape: Tape, ann: Trader, condition: str, yes: str) -> N
     bodies = [ann.body("BUY", "0.45", "10"), ann.body("BUY", "0.45", "100000"), ann.body("BUY", "0.44", "10")]
     ann.call("POST", "/orders", bodies)
     ann.done("SELL", "0.61", "5")
+    ann.call("DELETE", "/order", {"orderID": resting["orderID"]})
+    more = ann.done("BUY", "0.43", "10")
+    ann.call("DELETE", "/orders", [more["orderID"], resting["orderID"]])
+    ann.call("DELETE", "/cancel-market-orders", {"market": condition, "asset_id": yes})
+    ann.done("BUY", "0.41", "10", market=CUP)
+    ann.call("DELETE", "/cancel-all")
     end = world.now // SECOND + 200
     ann.done("BUY", "0.41", "10", order_type="GTD", expiration=end)
     world.pass_time(150 * SECOND)
-    ann.call("DELETE", "/order", {"orderID": resting["orderID"]})
-    ann.call("DELETE", "/orders", [resting["orderID"]])
-    ann.call("DELETE", "/cancel-market-orders", {"market": condition, "asset_id": yes})
-    ann.call("DELETE", "/cancel-all")
 
 
 def _be_refused(world: World, tape: Tape, ann: Trader) -> None:

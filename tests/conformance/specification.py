@@ -115,8 +115,8 @@ class Specification:
                     yield each["additionalProperties"]
             elif part in each.get("properties", {}):
                 yield each["properties"][part]
-            elif each.get("additionalProperties") is True:
-                yield {}
+            elif isinstance(each.get("additionalProperties"), dict):
+                yield each["additionalProperties"]
 
     def _flat(self, node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if "$ref" in node:
@@ -137,7 +137,7 @@ def _lines(error: jsonschema.ValidationError) -> Iterator[str]:
             if inner.schema != {"type": "null"}:
                 yield from _lines(inner)
         return
-    where = re.sub(r"\[\d+\]", "[]", error.json_path).removeprefix("$").removeprefix(".")
+    where = re.sub(r"\['\w+'\]", "{}", re.sub(r"\[\d+\]", "[]", error.json_path)).removeprefix("$").removeprefix(".")
     name = error.schema.get("x-name", "") if isinstance(error.schema, dict) else ""
     if error.validator == "required":
         missing = re.match(r"'(.+)' is a required property", error.message)
@@ -151,3 +151,24 @@ def _lines(error: jsonschema.ValidationError) -> Iterator[str]:
 def specification(name: str) -> Specification:
     """A document by its place below the folder of specifications."""
     return Specification(SPECS / name)
+
+
+_DOCUMENTS = {
+    "kalshi": ("2026-05/kalshi.openapi.yaml",),
+    "polymarket": tuple(f"2026-05/polymarket-{name}.openapi.yaml" for name in ("clob", "gamma", "relayer")),
+}
+_MOVED = {"/data/trades": "/trades", "/data/order": "/order"}
+"""Polymarket's paths (those of its official package) where its document has others for the same bodies."""
+
+
+def answer_of(venue: str, method: str, path: str, status: int) -> tuple[Specification, dict[str, Any] | None] | None:
+    """The document that knows an answer, and its schema there (None for no body); None when no document does."""
+    for ours, theirs in _MOVED.items():
+        if path == ours or path.startswith(ours + "/"):
+            path = theirs + path.removeprefix(ours)
+    for name in _DOCUMENTS[venue]:
+        try:
+            return specification(name), specification(name).answer_schema(method, path, status)
+        except KeyError:
+            continue
+    return None

@@ -129,3 +129,15 @@ def test_a_fraction_that_is_not_exact_at_a_trillionth_is_refused() -> None:
     assert rate_of(Fraction(7, 100)) == parse_rate("0.07")
     with pytest.raises(ValueError, match="not an integer"):
         rate_of(Fraction(1, 3))
+
+
+@given(st.integers(-(10**40), 10**40), st.integers(0, 20))
+def test_a_decimal_of_more_than_28_digits_is_read_exactly(value: int, zeros: int) -> None:
+    text = f"{'-' if value < 0 else ''}{abs(value) // MICRO}.{abs(value) % MICRO:06d}{'0' * zeros}"
+    assert parse_micros(Decimal(text)) == value
+
+
+@pytest.mark.parametrize("text", ["1e999999", "1e-999999", "1234567890123456789012345678901.1234567"])
+def test_a_decimal_that_is_no_whole_number_of_millionths_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="value"):
+        parse_micros(Decimal(text))

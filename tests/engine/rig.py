@@ -7,29 +7,22 @@ is sent afterwards; starting again reads the same journal. Prices are given in c
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from dutchbook.cli.compose import kalshi_pair, polymarket_pair
+from dutchbook.core.claim import market_id
 from dutchbook.core.clock import DAY, MILLISECOND, SECOND
-from dutchbook.core.facts import AnyFact
 from dutchbook.core.fees import Precision
 from dutchbook.core.link import Link, same_bet
-from dutchbook.core.claim import market_id
-from dutchbook.core.mode import Mode
-from dutchbook.core.money import Cash, Rate, Size
 from dutchbook.core.position import TradeBook
 from dutchbook.engine.config import EngineConfig
 from dutchbook.engine.engine import Engine, VenueSide
 from dutchbook.engine.proof import differences
-from dutchbook.feed.connection import KeepAlive
 from dutchbook.feed.virtual_time import VirtualClock, VirtualLoop, run_virtual
-from dutchbook.ledger.journal import Identity, Journal
-from dutchbook.risk.limits import RiskLimits
+from dutchbook.ledger.journal import Identity
 from dutchbook.simulator.delivery import Latency
 from dutchbook.simulator.exchange import MarketSpec
 from dutchbook.simulator.kalshi.exchange import KalshiExchange
@@ -37,71 +30,11 @@ from dutchbook.simulator.memory import MemoryTransport
 from dutchbook.simulator.polymarket.exchange import PolymarketExchange
 from dutchbook.venues.kalshi import KalshiConfig, KalshiKey
 from dutchbook.venues.polymarket import ApiCredentials, PolymarketConfig, PolymarketKey
-
+from engine.parts import CASH, CENT, CONFIG, DOLLAR, LATENCY_NS, LIMITS, ORIGIN_NS, SeededEntropy, WatchedJournal
 from engine.seam import Crash, Network, Seam
-
-ORIGIN_NS = 1_795_000_000 * SECOND
-DOLLAR = 1_000_000
-CENT = 10_000
-PERCENT = 10**10
-LATENCY_NS = 20 * MILLISECOND
-CASH = 1_000 * DOLLAR
 
 Quote = tuple[int, int]
 """(cents, contracts)."""
-
-LIMITS = RiskLimits(
-    min_bet=Cash(DOLLAR),
-    max_bet=Cash(50 * DOLLAR),
-    min_roi=Rate(PERCENT),
-    max_roi=Rate(50 * PERCENT),
-    min_edge=Rate(2 * PERCENT),
-    min_profit=Cash(DOLLAR // 100),
-    max_daily_trades=50,
-    max_daily_loss=Cash(100 * DOLLAR),
-    min_platform_balance=Cash(DOLLAR),
-    max_event_exposure=Cash(100 * DOLLAR),
-    max_order_contracts=Size(100 * DOLLAR),
-    cooldown_ns=2 * SECOND,
-    close_margin_ns=60 * SECOND,
-    balance_max_age_ns=30 * SECOND,
-    feed_silent_ns=5 * SECOND,
-)
-CONFIG = EngineConfig(
-    mode=Mode.LIVE,
-    limits=LIMITS,
-    zone=ZoneInfo("UTC"),
-    keep_alive=KeepAlive(every_ns=500 * MILLISECOND, silent_ns=5 * SECOND),
-    balance_every_ns=2 * SECOND,
-    results_every_ns=SECOND,
-)
-
-
-class SeededEntropy:
-    """Random bits that repeat with the seed."""
-
-    def __init__(self, seed: str) -> None:
-        self._random = random.Random(seed)
-
-    def bits(self, count: int) -> int:
-        return self._random.getrandbits(count)
-
-
-class WatchedJournal(Journal):
-    """The real journal with a crash point before and after each append."""
-
-    gate: Callable[[str], None]
-
-    def append(self, facts: Sequence[AnyFact], at_ns: int) -> None:
-        """As the journal does; a death on either side of it leaves the file without or with these facts."""
-        self.gate("before an append")
-        super().append(facts, at_ns)
-        self.gate("after an append")
-
-    def fill_disk(self) -> None:
-        """Let the file grow no further: SQLite itself says that the disk is full from the next page on."""
-        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
-        self._db.execute(f"PRAGMA max_page_count={pages}")
 
 
 @dataclass(slots=True)
@@ -150,11 +83,12 @@ class Rig:
 
     # -- venues -------------------------------------------------------------------------------------------------------
 
-    def open_accounts(self, kalshi: int = CASH, polymarket: int = CASH) -> None:
-        """The trader's accounts."""
+    def open_accounts(self, shards: Sequence[int] = (0,)) -> None:
+        """The trader's accounts: the same cash at each venue, at Kalshi in equal parts on these shards."""
         now = self.clock.wall()
-        self._accounts["kalshi"] = self.kalshi.add_account("trader", {0: kalshi}, now).fields
-        self._accounts["polymarket"] = self.polymarket.add_account("trader", {0: polymarket}, now).fields
+        purse = dict.fromkeys(shards, CASH // len(shards))
+        self._accounts["kalshi"] = self.kalshi.add_account("trader", purse, now).fields
+        self._accounts["polymarket"] = self.polymarket.add_account("trader", {0: CASH}, now).fields
 
     def list_pair(self, name: str, *, delay_ns: int = 0) -> None:
         """The same question on both venues, linked and approved; `delay_ns` is Polymarket's taker delay."""
@@ -176,6 +110,12 @@ class Rig:
         self.links.append(
             same_bet(name, name, market_id("kalshi", f"{ticker}-Y"), market_id("polymarket", name), approved=True)
         )
+
+    def relink(self, name: str, other: str) -> None:
+        """Link the Kalshi market of `name` with the Polymarket market of `other` instead."""
+        first, second = market_id("kalshi", f"KX{name.upper()}-Y"), market_id("polymarket", other)
+        self.links = [link for link in self.links if link.id != name]
+        self.links.append(same_bet(name, name, first, second, approved=True))
 
     def quote(
         self,
@@ -217,7 +157,7 @@ class Rig:
     def wealth(self) -> int:
         """All cash of the trader at both venues, by their own books, what is still on its way included."""
         kalshi, polymarket = self.kalshi.statement("trader"), self.polymarket.statement("trader")
-        return sum(kalshi["cash"].values()) + polymarket["cash"] + polymarket["pending_cash"]
+        return int(sum(kalshi["cash"].values()) + polymarket["cash"] + polymarket["pending_cash"])
 
     # -- processes ----------------------------------------------------------------------------------------------------
 
@@ -338,14 +278,16 @@ class Rig:
     async def wait(self, seconds: float) -> None:
         await self.clock.sleep(round(seconds * SECOND))
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+    async def until(
+        self, condition: Callable[[], bool], seconds: float = 30, *, step_ns: int = 10 * MILLISECOND
+    ) -> None:
         """Let time pass until something is so; fails when it does not come about. A death ends the wait."""
         deadline = self.clock.monotonic() + round(seconds * SECOND)
         while not condition():
             if self.dead:
                 raise Crash
             assert self.clock.monotonic() < deadline, f"not within {seconds} s: {self._state()}"
-            await self.clock.sleep(5 * MILLISECOND)
+            await self.clock.sleep(step_ns)
 
     def _state(self) -> str:
         process = self.process
@@ -373,7 +315,7 @@ class Rig:
                 accounts.settled_with(v) for v in ("kalshi", "polymarket")
             )
 
-        await self.until(quiet, seconds)
+        await self.until(quiet, seconds, step_ns=200 * MILLISECOND)
 
     async def mismatches(self) -> list[str]:
         """The ledger against both venues' statements; computed fees are trued up first, as the engine does by the clock."""
@@ -395,18 +337,36 @@ def play(
     crash_at: Iterable[int] = (),
     delay_ns: int = 0,
 ) -> Rig:
-    """Run a story in virtual time on a fresh world with one pair, `rain`, whose prices do not cross.
+    """Run a story in virtual time on fresh venues with one pair, `rain`, whose prices do not cross.
 
     `delay_ns` is the taker delay of its Polymarket market.
     """
-    loop = VirtualLoop()
-    clock = VirtualClock(loop, ORIGIN_NS)
-    rig = Rig(clock, folder, KalshiExchange(1), PolymarketExchange(1), Network(clock), config, crash_at=set(crash_at))
 
-    async def main() -> None:
+    async def on_rain(rig: Rig) -> None:
         rig.open_accounts()
         rig.list_pair("rain", delay_ns=delay_ns)
         calm(rig)
+        await story(rig)
+
+    return play_bare(folder, on_rain, config=config, crash_at=crash_at)
+
+
+def play_bare(
+    folder: Path,
+    story: Callable[[Rig], Awaitable[None]],
+    *,
+    config: EngineConfig = CONFIG,
+    crash_at: Iterable[int] = (),
+    seed: int = 1,
+) -> Rig:
+    """Run a story on venues that list nothing yet and know no account."""
+    loop = VirtualLoop()
+    clock = VirtualClock(loop, ORIGIN_NS)
+    rig = Rig(
+        clock, folder, KalshiExchange(seed), PolymarketExchange(seed), Network(clock), config, crash_at=set(crash_at)
+    )
+
+    async def main() -> None:
         try:
             await story(rig)
         finally:

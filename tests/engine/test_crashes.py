@@ -8,15 +8,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dutchbook.core.clock import MILLISECOND
+from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.trade import Phase
-
-from engine.rig import CASH, LATENCY_NS, Rig, calm, cross, play, uncross
+from dutchbook.feed.connection import KeepAlive
+from engine.parts import CASH, CONFIG, LATENCY_NS
+from engine.rig import Rig, cross, play, uncross
 from engine.seam import Crash
+
+QUIET = replace(
+    CONFIG,
+    keep_alive=KeepAlive(every_ns=2 * SECOND, silent_ns=5 * SECOND),
+    balance_every_ns=5 * SECOND,
+    results_every_ns=3 * SECOND,
+    publish_every_ns=10 * SECOND,
+)
+"""Nothing here depends on the rhythms of housekeeping, and there are hundreds of lives to live."""
 
 ENDS = {Phase.LOCKED, Phase.ROLLED_BACK, Phase.FAILED, Phase.SETTLED}
 BETWEEN_NS = LATENCY_NS + 5 * MILLISECOND
@@ -60,7 +71,8 @@ def match_fails(rig: Rig) -> None:
 
 
 SCENARIOS: dict[str, Callable[[Rig], None]] = {
-    scenario.__name__: scenario for scenario in (both_fill, second_leg_misses, first_leg_misses, nothing_fills, match_fails)
+    scenario.__name__: scenario
+    for scenario in (both_fill, second_leg_misses, first_leg_misses, nothing_fills, match_fails)
 }
 
 
@@ -82,7 +94,8 @@ def story_of(scenario: Callable[[Rig], None]) -> Callable[[Rig], Awaitable[None]
             process.engine.halt_entries()
             await rig.idle(400)
             assert {trade.phase for trade in process.trades} <= ENDS
-            assert await rig.mismatches() == []
+            if "settlement" not in done:
+                assert await rig.mismatches() == []
             assert all(leg.bought <= trade.opened.size for trade in process.trades for leg in trade.legs)
             once("settlement", rig.settle)
             await rig.until(lambda: all(trade.flat for trade in process.trades), 60)
@@ -111,12 +124,14 @@ def assert_nothing_was_sent_twice(rig: Rig) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_killed_at_every_point_and_started_again(tmp_path: Path, name: str) -> None:
     story = story_of(SCENARIOS[name])
-    whole = play(tmp_path / "whole", story)
+    whole = play(tmp_path / "whole", story, config=QUIET)
     assert whole.processes == 1
     assert len(whole.points) > 10
-    for number, point in enumerate(whole.points):
+    # every point of the scenarios that roll back; half of them where less can go wrong
+    step = 1 if name in ("second_leg_misses", "match_fails") else 2
+    for number, point in list(enumerate(whole.points))[::step]:
         try:
-            rig = play(tmp_path / str(number), story, crash_at=[number])
+            rig = play(tmp_path / str(number), story, config=QUIET, crash_at=[number])
             assert rig.processes == 2
             assert_nothing_was_sent_twice(rig)
         except BaseException as error:
@@ -124,14 +139,14 @@ def test_killed_at_every_point_and_started_again(tmp_path: Path, name: str) -> N
             raise
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", ["second_leg_misses", "match_fails"])
 def test_killed_again_while_recovering(tmp_path: Path, name: str) -> None:
     story = story_of(SCENARIOS[name])
-    count = len(play(tmp_path / "whole", story).points)
-    for number in range(3, count, 4):
-        for later in (1, 2, 4, 7):
+    count = len(play(tmp_path / "whole", story, config=QUIET).points)
+    for number in range(3, count, 5):
+        for later in (2, 5):
             try:
-                rig = play(tmp_path / f"{number} {later}", story, crash_at=[number, number + later])
+                rig = play(tmp_path / f"{number} {later}", story, config=QUIET, crash_at=[number, number + later])
                 assert_nothing_was_sent_twice(rig)
             except BaseException as error:
                 error.add_note(f"killed at points {number} and {number + later}")

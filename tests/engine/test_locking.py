@@ -6,8 +6,8 @@ from pathlib import Path
 
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.trade import Phase
-
-from engine.rig import CASH, DOLLAR, LATENCY_NS, Rig, calm, cross, play, uncross
+from engine.parts import CASH, DOLLAR, LATENCY_NS
+from engine.rig import Rig, calm, cross, play, uncross
 
 
 def test_both_legs_fill_and_the_trade_is_locked_with_what_the_venues_reported(tmp_path: Path) -> None:

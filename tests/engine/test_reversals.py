@@ -7,8 +7,8 @@ from pathlib import Path
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.order import Action
 from dutchbook.core.trade import Phase
-
-from engine.rig import CASH, DOLLAR, Rig, cross, play
+from engine.parts import CASH, DOLLAR
+from engine.rig import Rig, cross, play
 from engine.seam import private_of
 
 

@@ -10,8 +10,8 @@ import pytest
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.order import OrderState
 from dutchbook.core.trade import Phase
-
-from engine.rig import CASH, LATENCY_NS, Rig, cross, play
+from engine.parts import CASH, LATENCY_NS
+from engine.rig import Rig, cross, play
 from engine.seam import Fault, answer_with, hold, lose_answer, lose_request, orders_to, private_of, reads_of, repeat
 
 MARGIN_NS = {"kalshi": 10 * SECOND, "polymarket": 60 * SECOND}
@@ -111,9 +111,7 @@ def test_a_read_that_fails_is_not_an_absence(tmp_path: Path) -> None:
 def test_asking_slows_down_and_a_person_is_told_after_a_minute(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         rig.network.faults.append(Fault(orders_to("polymarket"), lose_request))
-        rig.network.faults.append(
-            Fault(reads_of("poly", "/data/order/"), answer_with(500, b"oops"), times=10_000)
-        )
+        rig.network.faults.append(Fault(reads_of("poly", "/data/order/"), answer_with(500, b"oops"), times=10_000))
         process = await rig.start()
         cross(rig)
         await rig.until(lambda: bool(process.trades))

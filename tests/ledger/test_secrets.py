@@ -11,7 +11,7 @@ from dutchbook.core.fees import kalshi_fees
 from dutchbook.core.market import Market, MarketStatus, TickGrid
 from dutchbook.core.money import MICRO, Cash, Price, Size, parse_rate
 from dutchbook.core.order import Action, Intent, OrderEvent, Prepared, TimeInForce
-from dutchbook.engine.driver import order_plan
+from dutchbook.engine.orders import order_plan
 from dutchbook.ledger.journal import Identity, Journal
 from ledger.story import KALSHI, PAIR, POOLS, opening
 

@@ -12,7 +12,7 @@ from dutchbook.core.clock import DAY, HOUR, MINUTE, SECOND
 from dutchbook.core.facts import AnyFact, FeeTrued, OrdersPlanned, TradeTurned
 from dutchbook.core.money import RATE_ONE
 from dutchbook.core.order import Action, OrderEvent
-from dutchbook.core.trade import Turn
+from dutchbook.core.trade import Phase, Turn
 from dutchbook.ledger.journal import Identity, Journal
 from dutchbook.ledger.projection import Ledger
 from dutchbook.ledger.statistics import Statistics, local_day, statistics
@@ -149,14 +149,20 @@ def test_a_roll_back_is_realised_on_its_own_day_as_its_real_loss() -> None:
     assert (after.settled, after.win_rate) == (0, 0)
 
 
-def test_a_roll_back_with_dust_is_counted_once_when_the_dust_has_paid() -> None:
+def test_a_roll_back_with_dust_shows_its_loss_at_once_and_is_counted_once() -> None:
+    """The daily loss limit must not wait for a hundredth of a contract to be paid."""
+    loss, payout = (9 * 38 - 400) * CENT, 100 * CENT
+    rolled = rolled_back("a", MONDAY, sold=9)
+    assert figures(rolled, day=date(2026, 3, 2)).realised == loss
     dust = [(MONDAY + 2 * DAY, fact) for fact in (paid("a", 0, 100, 100), TradeTurned("a", Turn.SETTLE))]
-    stories = [rolled_back("a", MONDAY, sold=9), dust]
-    result = (9 * 38 - 400 + 100) * CENT
-    whole = figures(*stories)
+    whole = figures(rolled, dust)
     assert (whole.rolled_back, whole.successful, whole.settled) == (1, 0, 0)
-    assert whole.realised == whole.rollback_losses == result
-    assert sum(figures(*stories, day=date(2026, 3, n)).realised for n in range(1, 8)) == result
+    assert whole.realised == whole.rollback_losses == loss + payout
+    assert {n: figures(rolled, dust, day=date(2026, 3, n)).realised for n in (2, 3, 4)} == {
+        2: loss + payout,
+        3: 0,
+        4: 0,
+    }
 
 
 def test_a_locked_trade_that_was_reopened_and_rolled_back_is_not_a_success() -> None:
@@ -201,6 +207,7 @@ STORIES = {
     "locked": locked,
     "settled": lambda trade, at_ns: [*locked(trade, at_ns), *settled(trade, at_ns + 2 * DAY)],
     "rolled back": rolled_back,
+    "rolled back with dust": lambda trade, at_ns: rolled_back(trade, at_ns, sold=9),
     "failed": failed,
     "naked": naked,
     "dry": dry,
@@ -220,7 +227,7 @@ def test_the_days_add_up_to_the_whole_and_every_trade_is_one_thing(
         if name != "win_rate":
             assert sum(getattr(day, name) for day in days) == getattr(whole, name), name
     assert whole.trades == whole.successful + whole.rolled_back + whole.failed + whole.naked
-    ended = [trade.pnl for trade in trades if trade.flat]
+    ended = [trade.pnl for trade in trades if trade.phase in (Phase.SETTLED, Phase.ROLLED_BACK)]
     assert whole.realised == sum(ended)
 
 

@@ -22,7 +22,7 @@ from dutchbook.core.order import Action, Intent, OrderEvent, OrderState, Prepare
 from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Phase, Turn
 from dutchbook.engine.desk import Desk
-from dutchbook.engine.driver import order_plan
+from dutchbook.engine.orders import order_plan
 from dutchbook.engine.pursuit import Pursuit
 from dutchbook.engine.trades import Trades
 from dutchbook.risk.view import RiskView

@@ -14,7 +14,7 @@ from dutchbook.core.clock import SECOND
 from dutchbook.core.errors import DutchbookError
 from dutchbook.core.position import OrderRow, TradeBook
 from dutchbook.engine.desk import Desk
-from dutchbook.engine.driver import restore
+from dutchbook.engine.orders import restore
 from dutchbook.engine.trades import Trades
 
 PATIENCE_NS: Final = 5 * SECOND

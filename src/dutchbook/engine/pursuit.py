@@ -24,8 +24,8 @@ from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Turn
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.desk import Desk
-from dutchbook.engine.driver import order_plan
 from dutchbook.engine.funnel import Stage
+from dutchbook.engine.orders import order_plan
 from dutchbook.engine.trades import Trades
 from dutchbook.execution.decide import first_round
 from dutchbook.opportunity.scan import Scanner, data_alarms

@@ -16,7 +16,7 @@ from dutchbook.core.book import Book, Level, walk
 from dutchbook.core.claim import Claim, MarketId
 from dutchbook.core.fees import FeeMeter
 from dutchbook.core.market import Market
-from dutchbook.core.money import MICRO, Cash, Price, Size
+from dutchbook.core.money import MICRO, Cash, Price, Rounding, Size
 from dutchbook.core.order import Action
 
 LEVELS: Final = 8
@@ -59,8 +59,8 @@ class Balancing:
 
 def price_order(levels: Sequence[Level], market: Market, action: Action, size: Size) -> Correction | None:
     """The order that trades `size` against `levels`: limit at the deepest level used (or the next workable one), exact
-    fees; None without depth."""
-    step = walk(levels, size)
+    fees, cash rounded against us (a fill may leave fractions of a millionth to price); None without depth."""
+    step = walk(levels, size, Rounding.CEIL if action is Action.BUY else Rounding.FLOOR)
     if step.size < size or step.worst is None:
         return None
     limit = workable_limit(market, step.worst, size, action)

@@ -25,6 +25,9 @@ SCHEMA_VERSION: Final = 1
 _APPLICATION_ID: Final = 0x64626F6B
 _GENESIS: Final = b"\0" * 32
 
+_UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged file raises: SQLite's words about it may themselves be damaged."""
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyFact)
 
@@ -93,7 +96,7 @@ class Journal:
             if connection is not None:
                 connection.close()
             os.close(lock)
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, _UNREADABLE):
                 raise _explain(error, path) from error
             raise
 
@@ -113,7 +116,7 @@ class Journal:
         except BaseException as error:
             if connection is not None:
                 connection.close()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, _UNREADABLE):
                 raise _explain(error, path) from error
             raise
 
@@ -200,7 +203,7 @@ class Journal:
         """Rows of a query; a file that has become unreadable is a LedgerError."""
         try:
             yield from self._db.execute(query, values)
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             raise _explain(error, self.path) from error
 
     def close(self) -> None:
@@ -280,8 +283,8 @@ def _check_identity(connection: sqlite3.Connection, path: Path, identity: Identi
             )
 
 
-def _explain(error: sqlite3.Error, path: Path) -> LedgerError:
-    text = str(error)
+def _explain(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> LedgerError:
+    text = "malformed names" if isinstance(error, UnicodeDecodeError) else str(error)
     if "full" in text:
         return LedgerError(f"ledger {path}: the disk is full; nothing was sent. Free some space and start again")
     if "disk I/O" in text:

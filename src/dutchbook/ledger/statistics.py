@@ -18,8 +18,9 @@ class Statistics:
     """Counts of trades opened in the period, and the profit of those that ended in it (millionths of a dollar).
 
     `successful` are trades that locked (settled ones included), `naked` those whose legs stayed unequal (settled ones
-    included); `win_rate` is settled trades with a profit over all settled,
-    over 1e-12. `realised` counts a trade when it has nothing left: at settlement, or when it was rolled back.
+    included); `win_rate` is settled trades with a profit over all settled, over 1e-12. `realised` counts a trade once: on
+    the day of its settlement, or on the day it was rolled back, then with the cost of dust that was left and whatever that
+    dust is paid later.
     """
 
     trades: int
@@ -62,7 +63,8 @@ def statistics(trades: Iterable[TradeBook], zone: ZoneInfo, day: date | None = N
             fees += trade.fees
         if trade.phase is Phase.LOCKED and counts(trade.closed_ns):
             locked += trade.locked_profit
-        ended_ns = trade.settled_ns or (trade.closed_ns if trade.flat else 0)
+        # dust that a roll-back could not sell must not hide its loss from the daily limit until the market pays
+        ended_ns = trade.closed_ns if _rolled_back(trade) else trade.settled_ns
         if counts(ended_ns) and trade.phase in (Phase.SETTLED, Phase.ROLLED_BACK):
             realised += trade.pnl
             if _rolled_back(trade):

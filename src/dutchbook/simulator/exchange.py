@@ -16,6 +16,18 @@ from dutchbook.core.transport import Request, Response
 DROPPED = Response(0)
 """No answer at all: the request was taken (and carried out, if it was one to carry out) and its connection is dropped."""
 
+HELD = "x-simulator-held-ns"
+"""Header of an answer that is slow to come: how long a shell must hold it back. It never reaches a client."""
+
+
+def held(response: Response) -> tuple[int, Response]:
+    """How long an answer is to be held back (ns), and the answer as the client sees it."""
+    if HELD not in response.headers:
+        return 0, response
+    headers = {name: value for name, value in response.headers.items() if name != HELD}
+    return int(response.headers[HELD]), Response(response.status, response.body, headers)
+
+
 Level = tuple[int, int]
 """(price, size) in millionths, YES terms."""
 

@@ -14,7 +14,7 @@ from dutchbook.core.clock import SECOND, Clock
 from dutchbook.core.errors import Lost, NotSent, Refused
 from dutchbook.core.transport import CLOSED, PONG, Channel, Frame, FrameKind, Request, Response
 from dutchbook.simulator.delivery import DelayLine, Delivery, Latency
-from dutchbook.simulator.exchange import DROPPED, Exchange
+from dutchbook.simulator.exchange import DROPPED, Exchange, held
 
 Answer = TypeVar("Answer")
 
@@ -109,12 +109,15 @@ class MemoryTransport:
         """The venue's answer. Raises NotSent without a venue at the URL, Lost when the answer outlasts the timeout."""
         delivery = self._venue(request.url)
 
+        delay_ns = 0
+
         def arrive() -> Response:
-            response = delivery.exchange.handle(request, delivery.now())
+            nonlocal delay_ns
+            delay_ns, response = held(delivery.exchange.handle(request, delivery.now()))
             self._flush(delivery)
             return response
 
-        answer = self._round_trip(arrive)
+        answer = self._round_trip(arrive, lambda: delay_ns)
         try:
             async with asyncio.timeout(request.timeout_ns / SECOND):
                 return await answer
@@ -162,8 +165,13 @@ class MemoryTransport:
         if not self._closed:
             delivery.flush()
 
-    def _round_trip(self, arrive: Callable[[], Answer]) -> asyncio.Future[Answer]:
-        """Runs `arrive` at the venue after one latency and resolves after the other; giving up recalls nothing."""
+    def _round_trip(
+        self, arrive: Callable[[], Answer], held_back_ns: Callable[[], int] = lambda: 0
+    ) -> asyncio.Future[Answer]:
+        """Runs `arrive` at the venue after one latency and resolves after the other; giving up recalls nothing.
+
+        `held_back_ns` is asked after `arrive`: what the venue itself adds to the way back.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.add(future)
@@ -186,7 +194,7 @@ class MemoryTransport:
                     raise
                 future.set_exception(error)
                 return
-            loop.call_later(self._latency.inbound() / SECOND, answered, answer)
+            loop.call_later((self._latency.inbound() + held_back_ns()) / SECOND, answered, answer)
 
         loop.call_later(self._latency.outbound() / SECOND, reached)
         return future

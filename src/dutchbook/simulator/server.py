@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 from dutchbook.core.clock import SECOND, Clock, SystemClock
 from dutchbook.core.transport import Request, Response
 from dutchbook.simulator.delivery import DelayLine, Delivery, Latency
-from dutchbook.simulator.exchange import DROPPED, Exchange
+from dutchbook.simulator.exchange import DROPPED, Exchange, held
 
 SLOW_CONSUMER_BYTES = 16 * 1024 * 1024
 """A client that lets this much pile up in its socket is cut off, as a venue would."""
@@ -139,9 +139,9 @@ class _Shell:
         await _pause(self.latency.outbound())
         self.accepted.requests += 1
         asked = Request(method=request.method, url=url, headers=headers, body=body)
-        response = self.delivery.exchange.handle(asked, self.delivery.now())
+        delay_ns, response = held(self.delivery.exchange.handle(asked, self.delivery.now()))
         self.delivery.flush()
-        await _pause(self.latency.inbound())
+        await _pause(self.latency.inbound() + delay_ns)
         if response.status == DROPPED.status:
             if request.transport is not None:
                 request.transport.abort()

@@ -275,7 +275,7 @@ async def test_fills_of_an_order_without_the_venues_id_are_looked_up() -> None:
 )  # fmt: skip
 async def test_a_failed_read_is_never_an_empty_account(reply: Any, kind: type[Exception]) -> None:
     for read in ("connect", "balances", "reads_as_of"):
-        venue, _ = trading(reply)
+        venue, _ = trading(*[reply] * 6)  # a read is asked again after a 429
         with pytest.raises(kind):
             await getattr(venue, read)()
     venue, _ = trading(*[reply] * 6)

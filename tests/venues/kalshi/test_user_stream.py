@@ -61,9 +61,8 @@ def one(made: KalshiUserStream, kind: str, body: dict[str, Any], **changes: Any)
 
 def test_it_subscribes_to_fills_and_orders_first_and_signs_the_handshake() -> None:
     made = stream()
-    first, second = (json.loads(data) for data in made.outbox)
-    assert first["params"] == {"channels": ["fill", "user_orders"]}
-    assert second["params"] == {"channels": ["market_lifecycle_v2"]}
+    asked = [json.loads(data)["params"]["channels"] for data in made.outbox]
+    assert asked == [["fill", "user_orders"], ["market_positions"], ["order_group_updates"], ["market_lifecycle_v2"]]
     assert made.headers(NOW)["KALSHI-ACCESS-KEY"] == "key-id"
     assert made.closed() == () and made.outbox == []
 

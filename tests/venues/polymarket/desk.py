@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class HandClock:
 
     async def sleep(self, duration_ns: int) -> None:
         self.now += duration_ns
+        await asyncio.sleep(0)
 
 
 class CountingEntropy:

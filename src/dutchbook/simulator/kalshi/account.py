@@ -94,6 +94,8 @@ class Account:
     house: bool = False
     cash: dict[int, int] = field(default_factory=dict)
     """Settled cash per shard. A shard that is not in here was never funded."""
+    withheld: dict[int, int] = field(default_factory=dict)
+    """Cash taken out of shards by a fault, to be given back."""
     holdings: dict[str, Holding] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
     settlements: list[SettledPosition] = field(default_factory=list)

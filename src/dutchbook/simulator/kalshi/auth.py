@@ -18,7 +18,7 @@ from dutchbook.simulator.kalshi.text import Refusal, milliseconds
 
 PublicKey = rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 SKEW_MS = 30_000
-"""REST documents no limit; FIX allows 30 s, and a strict exchange is the better test."""
+"""REST documents no limit; FIX allows 30 s, and a strict exchange is the better test (`KeyRing.skew_ms`)."""
 
 
 def _refused(details: str) -> Refusal:
@@ -38,10 +38,15 @@ class KeyRing:
 
     def __init__(self) -> None:
         self._keys: dict[str, tuple[PublicKey, str]] = {}
+        self.skew_ms = SKEW_MS
 
     def register(self, key_id: str, public_key: PublicKey, account: str) -> None:
         """Let `key_id` speak for `account`."""
         self._keys[key_id] = (public_key, account)
+
+    def owner(self, key_id: str) -> str:
+        """The account of a key, empty for an unknown one. Proves nothing: see `authenticate`."""
+        return self._keys[key_id][1] if key_id in self._keys else ""
 
     def authenticate(self, method: str, path: str, headers: Mapping[str, str], now: int) -> str:
         """The account that signed this request. Raises Refusal 401 with the reason in `details`."""
@@ -54,7 +59,7 @@ class KeyRing:
         known = self._keys.get(key_id)
         if known is None:
             raise _refused("NOT_FOUND")
-        if not (stamp.isascii() and stamp.isdigit()) or abs(int(stamp) - milliseconds(now)) > SKEW_MS:
+        if not (stamp.isascii() and stamp.isdigit()) or abs(int(stamp) - milliseconds(now)) > self.skew_ms:
             raise _refused("TIMESTAMP_OUT_OF_RANGE")
         key, account = known
         try:

@@ -11,9 +11,13 @@ from urllib.parse import urlsplit
 
 from dutchbook.core.transport import Request, Response
 from dutchbook.simulator.exchange import Level, MarketSpec, TestAccount
-from dutchbook.simulator.kalshi import rest
+from dutchbook.simulator.kalshi import control, rest
 from dutchbook.simulator.kalshi.auth import new_key, public_key_from
+from dutchbook.simulator.kalshi.faults import Fault
+from dutchbook.simulator.kalshi.grid import Range
 from dutchbook.simulator.kalshi.house import HouseQuotes
+from dutchbook.simulator.kalshi.limits import RateLimits
+from dutchbook.simulator.kalshi.recorded import Frames, Playback
 from dutchbook.simulator.kalshi.state import State
 from dutchbook.simulator.kalshi.text import Refusal
 
@@ -23,8 +27,19 @@ class KalshiExchange:
 
     name = "kalshi"
 
-    def __init__(self, seed: int = 0, *, base_path: str = "/trade-api/v2", direct_member: bool = True) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        base_path: str = "/trade-api/v2",
+        direct_member: bool = True,
+        control: bool = False,
+        rate_limits: bool = False,
+    ) -> None:
+        """`control` opens `POST /__control` to whoever can reach the exchange; `rate_limits` enforces the token buckets."""
         self._state = State(seed, direct_member)
+        self._state.limits.on = rate_limits
+        self._control = control
         self._quotes = HouseQuotes(self._state)
         self._base_path = base_path
         root, _, version = base_path.rpartition("/")
@@ -35,6 +50,8 @@ class KalshiExchange:
     def handle(self, request: Request, now: int) -> Response:
         """Answer one REST request."""
         self._state.advance(now)
+        if self._control and request.method == "POST" and urlsplit(request.url).path == control.PATH:
+            return control.obey(self, request.body, now)
         return rest.handle(self._state, self._base_path, request)
 
     def connect(self, url: str, headers: Mapping[str, str], now: int) -> int | Response:
@@ -126,11 +143,14 @@ class KalshiExchange:
         """Contracts from before this exchange was made, collateral paid by the house. KeyError for unknown names."""
         self._state.advance(now)
         listed, house = self._state.markets[market], self._state.house("endowment")
+        ours, theirs = self._state.members[account].holding(market), house.holding(market)
+        longs = max(0, ours.size) + max(0, theirs.size)
         signed = size if yes else -size
-        self._state.members[account].holding(market).size += signed
-        house.holding(market).size -= signed
-        house.move(listed.shard, -size)
-        listed.open_interest += size
+        ours.size += signed
+        theirs.size -= signed
+        pairs = max(0, ours.size) + max(0, theirs.size) - longs
+        listed.open_interest += pairs
+        house.move(listed.shard, -pairs)
 
     def statement(self, name: str) -> dict[str, Any]:
         """Cash per shard (resting orders not deducted) and signed positions of a member or house maker, in millionths."""
@@ -165,15 +185,122 @@ class KalshiExchange:
     def settle_delay_ns(self, value: int) -> None:
         self._state.settle_delay_ns = value
 
-    def pause_trading(self, now: int) -> None:
-        """A trading pause: no placing or amending, cancels work (facts §11)."""
+    def pause_trading(self, now: int, shard: int | None = None) -> None:
+        """A trading pause, of one shard or of all: no placing or amending, cancels work (facts §11)."""
         self._state.advance(now)
-        self._state.desk.pause(self._state.now)
+        self._state.desk.pause(self._state.now, shard)
 
-    def resume_trading(self, now: int) -> None:
-        """The end of a trading pause."""
+    def resume_trading(self, now: int, shard: int | None = None) -> None:
+        """The end of a pause of one shard, or of every pause."""
         self._state.advance(now)
-        self._state.desk.trading_active = True
+        self._state.desk.resume(shard)
+
+    def pause_exchange(self, now: int) -> None:
+        """An exchange pause: nothing is taken, not even cancels. Ended by `resume_trading`."""
+        self._state.advance(now)
+        self._state.desk.exchange_active = False
+
+    def plan_pause(self, begins_ns: int, ends_ns: int, now: int) -> None:
+        """A trading pause that the schedule announces and that happens."""
+        self._state.advance(now)
+        self._state.plan_pause(begins_ns, ends_ns)
+        self._state.advance(now)
+
+    def pause_market(self, market: str, now: int) -> None:
+        """Deactivate one market, announced on the stream. KeyError when it is not listed."""
+        self._state.advance(now)
+        self._state.deactivate(self._state.markets[market], self._state.now)
+
+    def resume_market(self, market: str, now: int) -> None:
+        """Reactivate a market: its resting orders are cancelled. KeyError when it is not listed."""
+        self._state.advance(now)
+        self._state.activate(self._state.markets[market], self._state.now)
+
+    def change_grid(self, market: str, ranges: Sequence[Range], now: int) -> None:
+        """Another price grid, announced on the stream; resting orders stay. KeyError, ValueError."""
+        self._state.advance(now)
+        self._state.change_grid(self._state.markets[market], tuple(ranges), self._state.now)
+
+    def override_fees(self, event: str, fee_type: str | None, multiplier: str | None, now: int) -> None:
+        """Set an event's own fees or clear them (None), announced on the stream. KeyError, ValueError."""
+        self._state.advance(now)
+        self._state.override_fees(self._state.events[event], fee_type, multiplier, self._state.now)
+
+    def limit_rates(
+        self,
+        *,
+        on: bool = True,
+        tier: str = "basic",
+        read: tuple[int, int] = (200, 400),
+        write: tuple[int, int] = (100, 100),
+    ) -> None:
+        """Enforce token buckets of (tokens a second, capacity), full from now on, or let everything pass."""
+        self._state.limits = RateLimits(on, tier, read, write)
+
+    @property
+    def rate_limited(self) -> int:
+        """Requests refused with 429 since the limits were set."""
+        return self._state.limits.refused
+
+    def allow_skew(self, milliseconds: int) -> None:
+        """How far a signature's time may be from the exchange's."""
+        self._state.keys.skew_ms = milliseconds
+
+    def unfund(self, account: str, shard: int, now: int) -> None:
+        """Take a member's cash out of a shard, which then counts as never funded; what it rested there is cancelled."""
+        self._state.advance(now)
+        member = self._state.members[account]
+        member.withheld[shard] = member.withheld.get(shard, 0) + member.cash.pop(shard, 0)
+        self._state.desk.enforce(member, shard, self._state.now)
+
+    def fund(self, account: str, shard: int, now: int) -> None:
+        """Give back what `unfund` took."""
+        self._state.advance(now)
+        member = self._state.members[account]
+        member.move(shard, member.withheld.pop(shard, 0))
+
+    def archive_before(self, cutoff_ns: int) -> None:
+        """Move what ended before this wall time to the historical tier (facts §5)."""
+        self._state.archive_before = cutoff_ns
+
+    def describe(
+        self,
+        *,
+        milestones: Sequence[Mapping[str, Any]] = (),
+        targets: Sequence[Mapping[str, Any]] = (),
+        fee_changes: Sequence[tuple[int, Mapping[str, Any]]] = (),
+    ) -> None:
+        """Reference rows to show as they are; fee changes with the wall time that they are scheduled for."""
+        self._state.milestones += [dict(row) for row in milestones]
+        self._state.targets += [dict(row) for row in targets]
+        self._state.fee_changes += [(at, dict(row)) for at, row in fee_changes]
+
+    def play_recording(self, market: str, frames: Frames, now: int, *, use_yes_price: bool = False) -> Playback:
+        """Let a listed market's book move as recorded, from now on. KeyError when it is not listed."""
+        self._state.advance(now)
+        return Playback(
+            self._state, self._quotes, self._state.markets[market], frames, now, use_yes_price=use_yes_price
+        )
+
+    def plan_fault(self, fault: Fault) -> None:
+        """Trouble for the next requests that match. Raises ValueError."""
+        self._state.faults.plan(fault)
+
+    def clear_faults(self) -> None:
+        """Forget planned faults."""
+        self._state.faults.clear()
+
+    def drop_deltas_everywhere(self, number: int) -> None:
+        """Lose the next `number` deltas of every order book subscription."""
+        self._state.stream.drop_everywhere(number)
+
+    def cut_all(self) -> None:
+        """Close every connection without any frame."""
+        self._state.stream.cut_all()
+
+    def fail_subscriptions(self, code: int) -> None:
+        """End every order book subscription with a terminal error: 10 channel error, 25 buffer overflow."""
+        self._state.stream.fail_all(code)
 
     def drop_deltas(self, connection: int, sid: int, number: int) -> None:
         """Lose the next `number` order book deltas of a subscription, sequence numbers included."""

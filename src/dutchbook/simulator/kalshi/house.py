@@ -46,26 +46,43 @@ class HouseQuotes:
         Smaller levels give up their newest size and keep their place, larger ones add at the back of the queue,
         equal ones are not touched. New size that crosses others trades first. Raises ValueError for a bad level.
         """
-        market, desk, now = self._state.markets[ticker], self._state.desk, self._state.now
+        market = self._state.markets[ticker]
         wanted = _wanted(bids, asks)
         if market.status != "active":
             return
         shown = self._shown.setdefault((ticker, maker), {})
         for level, orders in list(shown.items()):
             orders[:] = [order for order in orders if order.open]
-            excess = sum(order.remaining for order in orders) - wanted.get(level, 0)
-            while excess > 0:
-                gone = min(excess, orders[-1].remaining)
-                desk.house_shrink(orders[-1], orders[-1].remaining - gone, now)
-                excess -= gone
-                if not orders[-1].open:
-                    orders.pop()
+            self._shrink(orders, sum(order.remaining for order in orders) - wanted.get(level, 0))
             if not orders:
                 del shown[level]
         for (buy, price), size in wanted.items():
             missing = size - sum(order.remaining for order in shown.get((buy, price), ()))
             if missing:
                 self._add(market, maker, shown, buy, price, missing)
+
+    def nudge(self, ticker: str, maker: str, buy: bool, price: int, delta: int) -> None:
+        """Change what a maker shows at one level by `delta`, as far as it is still there; raises ValueError."""
+        market = self._state.markets[ticker]
+        _check(price, abs(delta))
+        if market.status != "active":
+            return
+        shown = self._shown.setdefault((ticker, maker), {})
+        if delta > 0:
+            self._add(market, maker, shown, buy, price, delta)
+            return
+        orders = shown.get((buy, price), [])
+        orders[:] = [order for order in orders if order.open]
+        self._shrink(orders, min(-delta, sum(order.remaining for order in orders)))
+
+    def _shrink(self, orders: list[Order], excess: int) -> None:
+        """Take `excess` away from a level, newest orders first."""
+        while excess > 0:
+            gone = min(excess, orders[-1].remaining)
+            self._state.desk.house_shrink(orders[-1], orders[-1].remaining - gone, self._state.now)
+            excess -= gone
+            if not orders[-1].open:
+                orders.pop()
 
     def _add(
         self,

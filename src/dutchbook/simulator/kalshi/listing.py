@@ -83,13 +83,19 @@ def _has_status(market: Market, status: str) -> bool:
 
 
 def exchange_status(state: State, call: Call) -> dict[str, Any]:
+    """The top level speaks of shard 0 only (facts §6.3)."""
+    desk = state.desk
     shards = sorted({0, *(market.shard for market in state.markets.values())})
-    active = {"exchange_active": True, "trading_active": state.desk.trading_active}
-    return {
-        **active,
-        "intra_exchange_transfers_active": True,
-        "exchange_index_statuses": [{"exchange_index": shard, **active} for shard in shards],
+    rows = {
+        shard: {
+            "exchange_active": desk.exchange_active,
+            "trading_active": desk.trades_in(shard),
+            "intra_exchange_transfers_active": desk.exchange_active,
+        }
+        for shard in shards
     }
+    statuses = [{"exchange_index": shard, "description": f"shard {shard}", **row} for shard, row in rows.items()]
+    return {**rows[0], "exchange_index_statuses": statuses}
 
 
 def user_data_timestamp(state: State, call: Call) -> dict[str, Any]:
@@ -105,7 +111,8 @@ def markets(state: State, call: Call) -> dict[str, Any]:
     found = [
         market
         for market in state.markets.values()
-        if _has_status(market, status)
+        if not market.archived(state.archive_before)
+        and _has_status(market, status)
         and (not tickers or market.ticker in tickers)
         and (not event or market.spec.event == event)
         and (not series or market.event.series.ticker == series)
@@ -153,10 +160,6 @@ def series(state: State, call: Call) -> dict[str, Any]:
 def series_list(state: State, call: Call) -> dict[str, Any]:
     category = call.text("category")
     return {"series": [each.row() for each in state.series.values() if not category or each.category == category]}
-
-
-def fee_changes(state: State, call: Call) -> dict[str, Any]:
-    return {"series_fee_change_arr": []}
 
 
 def orderbook(state: State, call: Call) -> dict[str, Any]:

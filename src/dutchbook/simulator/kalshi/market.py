@@ -5,17 +5,18 @@ Source: facts §6. Prices are YES terms; NO prices exist only in what is shown.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from dutchbook.simulator.exchange import MarketSpec
+from dutchbook.simulator.kalshi import grid
 from dutchbook.simulator.kalshi.fees import FeeRates
 from dutchbook.simulator.kalshi.text import ONE, PRICE_STEP, count, dollars, rfc3339, seconds
 from dutchbook.simulator.matching import Ladder, MatchingBook
 
-_LABELS = {10_000: "linear_cent", 1_000: "deci_cent", 100: "center_centi_edge_centi_cent"}
 _FILTERS = {
     "unopened": {"initialized"},
     "open": {"active"},
@@ -23,7 +24,20 @@ _FILTERS = {
     "closed": {"closed", "determined", "disputed", "amended"},
     "settled": {"finalized"},
 }
-WHOLE_CENT = 10_000
+REMEMBERED = 50_000
+"""Public trades and quote changes kept for each market."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicTrade:
+    """One execution as everybody sees it."""
+
+    ordinal: int
+    trade_id: str
+    price: int
+    size: int
+    taker_buys: bool
+    at_ns: int
 
 
 @dataclass(slots=True)
@@ -56,7 +70,7 @@ class Series:
 
 @dataclass(slots=True)
 class Event:
-    """Markets listed together; a multiplier that differs from the series is an override."""
+    """Markets listed together; a fee type or multiplier that differs from the series is an override."""
 
     ticker: str
     series: Series
@@ -66,10 +80,18 @@ class Event:
     shard: int
     fee_multiplier: str
     updated_ns: int
+    fee_type: str
     markets: list[Market] = field(default_factory=list)
 
+    def fees(self) -> dict[str, Any]:
+        """The override as the wire tells it; both null where the series' own fees apply."""
+        own = (self.fee_type, self.fee_multiplier) == (self.series.fee_type, self.series.fee_multiplier)
+        return {
+            "fee_type_override": None if own else self.fee_type,
+            "fee_multiplier_override": None if own else msgspec.Raw(self.fee_multiplier.encode()),
+        }
+
     def row(self) -> dict[str, Any]:
-        override = self.fee_multiplier if self.fee_multiplier != self.series.fee_multiplier else None
         return {
             "event_ticker": self.ticker,
             "series_ticker": self.series.ticker,
@@ -81,8 +103,7 @@ class Event:
             "available_on_brokers": True,
             "product_metadata": {},
             "settlement_sources": [],
-            "fee_type_override": self.series.fee_type if override is not None else None,
-            "fee_multiplier_override": msgspec.Raw(override.encode()) if override is not None else None,
+            **self.fees(),
             "last_updated_ts": rfc3339(self.updated_ns),
             "exchange_index": self.shard,
         }
@@ -109,6 +130,13 @@ class Market:
     """Pairs of YES and NO in being; $1 of collateral is held for each."""
     yes_value: int | None = None
     settled_ns: int | None = None
+    ranges: tuple[grid.Range, ...] = ()
+    trades: deque[PublicTrade] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    quotes: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    """(wall ns, best bid, best ask) at each change; 0 and 1 for an empty side."""
+
+    def __post_init__(self) -> None:
+        self.ranges = self.ranges or grid.uniform(self.spec.tick)
 
     @property
     def ticker(self) -> str:
@@ -125,9 +153,13 @@ class Market:
             return ""
         return {ONE: "yes", 0: "no"}.get(self.yes_value, "scalar")
 
+    def archived(self, before_ns: int) -> bool:
+        """Whether it was settled before the historical cut-off (facts §5)."""
+        return self.settled_ns is not None and self.settled_ns < before_ns
+
     def on_grid(self, price: int) -> bool:
         """Whether an order may carry this price: on the step, or a whole cent; never $0 or $1 (facts §6.5)."""
-        return 0 < price < ONE and (price % self.spec.tick == 0 or price % WHOLE_CENT == 0)
+        return grid.contains(self.ranges, price)
 
     def matches(self, status: str) -> bool:
         """Whether a listing filter (`open`, `settled`, ...) covers this market; KeyError for an unknown filter."""
@@ -144,7 +176,7 @@ class Market:
         }
 
     def price_ranges(self) -> list[dict[str, str]]:
-        return [{"start": dollars(0), "end": dollars(ONE), "step": dollars(self.spec.tick)}]
+        return grid.rows(self.ranges)
 
     def row(self) -> dict[str, Any]:
         """The Market object of `GET /markets` (facts §6.1)."""
@@ -188,7 +220,7 @@ class Market:
             "strike_type": "custom",
             "rules_primary": spec.rules,
             "rules_secondary": "",
-            "price_level_structure": _LABELS.get(spec.tick, "custom"),
+            "price_level_structure": grid.label(self.ranges),
             "price_ranges": self.price_ranges(),
             "exchange_index": spec.shard,
         }

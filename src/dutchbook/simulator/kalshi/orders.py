@@ -35,6 +35,7 @@ class NewOrder:
     reduce_only: bool
     cancel_on_pause: bool
     shard: int
+    group: str = ""
 
 
 def invalid(details: str) -> Refusal:
@@ -108,8 +109,6 @@ def new_order(body: Mapping[str, Any], now: int) -> NewOrder:
     if reduce_only and time_in_force != IOC:
         raise invalid("reduce_only needs immediate_or_cancel")
     primary_only(integer_field(body, "subaccount", 0))
-    if text_field(body, "order_group_id", ""):
-        raise Refusal(404, "order_group_not_found", "order group not found", "ORDER_GROUP_NOT_FOUND")
     return NewOrder(
         ticker=ticker,
         buy=side == "bid",
@@ -123,6 +122,7 @@ def new_order(body: Mapping[str, Any], now: int) -> NewOrder:
         reduce_only=reduce_only,
         cancel_on_pause=_flag(body, "cancel_order_on_pause"),
         shard=integer_field(body, "exchange_index", AUTO_ROUTE),
+        group=text_field(body, "order_group_id", ""),
     )
 
 
@@ -145,6 +145,7 @@ class Order:
     self_trade_prevention: str = TAKER_AT_CROSS
     post_only: bool = False
     cancel_on_pause: bool = False
+    group: str = ""
     expiration_ns: int | None = None
     status: str = "resting"
     reason: str = ""
@@ -160,6 +161,10 @@ class Order:
     @property
     def open(self) -> bool:
         return self.status == "resting"
+
+    def archived(self, before_ns: int) -> bool:
+        """Whether it ended before the historical cut-off; resting orders never move (facts §5)."""
+        return not self.open and self.updated_ns < before_ns
 
     def _common(self) -> dict[str, Any]:
         return {
@@ -192,7 +197,7 @@ class Order:
         return self._common() | {
             "type": "limit",
             "no_price_dollars": dollars(ONE - self.price),
-            "order_group_id": None,
+            "order_group_id": self.group or None,
             "cancel_order_on_pause": self.cancel_on_pause,
         }
 

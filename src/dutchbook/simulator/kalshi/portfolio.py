@@ -31,13 +31,8 @@ FAR_FUTURE = 1 << 62
 
 
 def limits(state: State, account: Account, call: Call) -> dict[str, Any]:
-    """The Basic tier of facts §9."""
-    return {
-        "usage_tier": "basic",
-        "read": {"refill_rate": 200, "bucket_capacity": 400},
-        "write": {"refill_rate": 100, "bucket_capacity": 100},
-        "grants": [],
-    }
+    """The account's tier and buckets (facts §9)."""
+    return state.limits.row()
 
 
 def balance(state: State, account: Account, call: Call) -> dict[str, Any]:
@@ -134,15 +129,17 @@ def fills(state: State, account: Account, call: Call) -> dict[str, Any]:
     found = [
         fill
         for fill in account.fills
-        if (not tickers or fill.ticker in tickers)
+        if fill.at_ns >= state.archive_before
+        and (not tickers or fill.ticker in tickers)
         and (not order_id or fill.order_id == order_id)
         and _between(call, fill.at_ns)
     ]
     shown, cursor = call.page(found, lambda fill: fill.ordinal, 100, 1000, newest_first=True)
-    return {"fills": [_fill_row(fill) for fill in shown], "cursor": cursor}
+    return {"fills": [fill_row(fill) for fill in shown], "cursor": cursor}
 
 
-def _fill_row(fill: Fill) -> dict[str, Any]:
+def fill_row(fill: Fill) -> dict[str, Any]:
+    """The Fill object of either tier."""
     return {
         "fill_id": fill.trade_id,
         "trade_id": fill.trade_id,
@@ -202,7 +199,8 @@ def orders(state: State, account: Account, call: Call) -> dict[str, Any]:
     found = [
         order
         for order in state.desk.orders_of(account)
-        if (not status or order.status == status)
+        if not order.archived(state.archive_before)
+        and (not status or order.status == status)
         and (not tickers or order.market.ticker in tickers)
         and (not events or order.market.spec.event in events)
         and shard in (-1, order.market.shard)
@@ -258,6 +256,7 @@ def _shard(fields: Mapping[str, Any]) -> int | None:
 
 
 def _cancel(state: State, account: Account, order_id: str, shard: int | None, ticker: str) -> dict[str, Any]:
+    state.desk.check_open()
     found = state.desk.locate(account, order_id, shard, ticker)
     return Outcome(found).cancel_row(state.desk.cancel(found, "", state.now), state.now)
 

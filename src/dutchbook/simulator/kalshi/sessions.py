@@ -14,8 +14,10 @@ import msgspec
 
 from dutchbook.simulator.kalshi.market import Market, ladder_rows
 
-SEQUENCED = frozenset({"orderbook_delta", "trade", "market_lifecycle_v2"})
+SEQUENCED = frozenset({"orderbook_delta", "trade", "market_lifecycle_v2", "order_group_updates"})
 CHANNELS = SEQUENCED | {"ticker", "fill", "user_orders", "market_positions"}
+UNFILTERED = frozenset({"market_lifecycle_v2", "order_group_updates"})
+"""Channels that take no notice of tickers."""
 ACTIONS = ("add_markets", "delete_markets", "get_snapshot")
 ERRORS = {
     1: "Unable to process message",
@@ -103,6 +105,25 @@ class Sessions:
         """Lose the next `number` order book deltas of a subscription: a sequence gap."""
         self._sessions[connection].subscriptions[sid].drops += number
 
+    def drop_everywhere(self, number: int) -> None:
+        """The same on every order book subscription there is."""
+        for session in self._sessions.values():
+            for subscription in session.subscriptions.values():
+                if subscription.channel == "orderbook_delta":
+                    subscription.drops += number
+
+    def cut_all(self) -> None:
+        """End every connection."""
+        for number in list(self._sessions):
+            self.cut(number)
+
+    def fail_all(self, code: int) -> None:
+        """End every order book subscription with a terminal error."""
+        for number, session in list(self._sessions.items()):
+            for sid, subscription in list(session.subscriptions.items()):
+                if subscription.channel == "orderbook_delta":
+                    self.fail(number, sid, code)
+
     def cut(self, connection: int) -> None:
         """End a connection without any frame, queued ones included."""
         self.close(connection)
@@ -185,7 +206,7 @@ class Sessions:
             if subscription is not None:
                 self._add(session, subscription, tickers, tag, params, now)
                 continue
-            scope = dict.fromkeys(tickers) if tickers and channel != "market_lifecycle_v2" else None
+            scope = dict.fromkeys(tickers) if tickers and channel not in UNFILTERED else None
             subscription = Subscription(session.next_sid, channel, scope)
             subscription.yes_price = params.get("use_yes_price") is True
             subscription.skip_ack = params.get("skip_ticker_ack") is True

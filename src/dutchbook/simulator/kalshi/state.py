@@ -8,16 +8,35 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from dutchbook.simulator.exchange import MarketSpec
+from dutchbook.simulator.kalshi import grid
 from dutchbook.simulator.kalshi.account import Account, SettledPosition
 from dutchbook.simulator.kalshi.auth import KeyRing
+from dutchbook.simulator.kalshi.faults import Faults
 from dutchbook.simulator.kalshi.fees import BROKER_UNIT, DIRECT_UNIT, fee_rates
+from dutchbook.simulator.kalshi.limits import RateLimits
 from dutchbook.simulator.kalshi.market import Event, Market, Series, check_spec
 from dutchbook.simulator.kalshi.orders import Order
 from dutchbook.simulator.kalshi.stream import Stream
 from dutchbook.simulator.kalshi.text import ONE, dollars, seconds
 from dutchbook.simulator.kalshi.trading import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRow:
+    """Cash that a member moved between shards, millionths."""
+
+    ordinal: int
+    transfer_id: str
+    account: Account
+    client_id: str
+    source: int
+    destination: int
+    amount: int
+    at_ns: int
 
 
 class State:
@@ -37,6 +56,16 @@ class State:
         self.keys = KeyRing()
         self.stream = Stream(self.markets, self.entropy)
         self.desk = Desk(self.markets, self.stream, self.entropy)
+        self.faults = Faults()
+        self.limits = RateLimits()
+        self.archive_before = 0
+        """The historical cut-off: what ended before is read from the archive only (facts §5)."""
+        self.maintenance: list[tuple[int, int]] = []
+        self.milestones: list[dict[str, Any]] = []
+        self.targets: list[dict[str, Any]] = []
+        self.fee_changes: list[tuple[int, dict[str, Any]]] = []
+        """(scheduled wall ns, row) of `GET /series/fee_changes`."""
+        self.transfers: list[TransferRow] = []
         self._timers: list[tuple[int, int, Callable[[int], None]]] = []
         self._fee_types: dict[str, str] = {}
 
@@ -81,7 +110,15 @@ class State:
         rates = fee_rates(fee_type, spec.taker_rate)
         series = self.series.get(ticker) or Series(ticker, spec.category, ticker, fee_type, spec.taker_rate)
         event = self.events.get(spec.event) or Event(
-            spec.event, series, spec.title, spec.category, spec.mutually_exclusive, spec.shard, spec.taker_rate, now
+            spec.event,
+            series,
+            spec.title,
+            spec.category,
+            spec.mutually_exclusive,
+            spec.shard,
+            spec.taker_rate,
+            now,
+            fee_type,
         )
         if event.shard != spec.shard or event.fee_multiplier != spec.taker_rate:
             raise ValueError(f"{spec.id}: markets of event {spec.event} must share shard and fee multiplier")
@@ -124,6 +161,43 @@ class State:
         if market.status in ("initialized", "active", "inactive"):
             market.status, market.updated_ns = "closed", now
             self.desk.cancel_market(market, now)
+
+    # Changes while trading
+
+    def change_grid(self, market: Market, ranges: tuple[grid.Range, ...], now: int) -> None:
+        """Another price grid; resting orders stay (facts §6.5). Raises ValueError."""
+        grid.check(ranges)
+        market.ranges, market.updated_ns = ranges, now
+        details = {"price_level_structure": grid.label(ranges), "price_ranges": market.price_ranges()}
+        self.stream.lifecycle(market, "price_level_structure_updated", details)
+
+    def override_fees(self, event: Event, fee_type: str | None, multiplier: str | None, now: int) -> None:
+        """Set an event's own fees, or clear them with None (facts §8.1). Raises ValueError for what cannot be charged."""
+        wanted_type, wanted = fee_type or event.series.fee_type, multiplier or event.series.fee_multiplier
+        rates = fee_rates(wanted_type, wanted)
+        event.fee_type, event.fee_multiplier, event.updated_ns = wanted_type, wanted, now
+        for market in event.markets:
+            market.rates = rates
+        self.stream.event_fees(event)
+
+    def deactivate(self, market: Market, now: int) -> None:
+        """Pause one market: nothing is placed there, resting orders stay for now (facts §6.2)."""
+        if market.status == "active":
+            market.status, market.updated_ns = "inactive", now
+            self.stream.lifecycle(market, "deactivated", {})
+
+    def activate(self, market: Market, now: int) -> None:
+        """Reopen a paused market, which cancels all its resting orders (facts §6.2)."""
+        if market.status == "inactive":
+            self.desk.cancel_market(market, now)
+            market.status, market.updated_ns = "active", now
+            self.stream.lifecycle(market, "activated", {})
+
+    def plan_pause(self, begins_ns: int, ends_ns: int) -> None:
+        """A maintenance window in the schedule, with a trading pause while it lasts."""
+        self.maintenance.append((begins_ns, ends_ns))
+        self.schedule(begins_ns, lambda at: self.desk.pause(at))
+        self.schedule(ends_ns, lambda at: self.desk.resume())
 
     # Members
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dutchbook.simulator.kalshi.account import Account, Fill
-from dutchbook.simulator.kalshi.market import Market
+from dutchbook.simulator.kalshi.groups import Group
+from dutchbook.simulator.kalshi.market import Event, Market
 from dutchbook.simulator.kalshi.orders import Order
 from dutchbook.simulator.kalshi.sessions import Sessions
 from dutchbook.simulator.kalshi.text import ONE, count, dollars, milliseconds, rfc3339, seconds
@@ -132,6 +133,8 @@ class Stream(Sessions):
         if self._tops.get(market.ticker) == top:
             return
         self._tops[market.ticker] = top
+        bid, ask = market.book.bids.best(), market.book.asks.best()
+        market.quotes.append((now, bid or 0, ONE if ask is None else ask))
         for session, subscription in self._listeners("ticker", market.ticker):
             self._data(session, subscription, "ticker", market.ticker_row(now))
 
@@ -142,3 +145,22 @@ class Stream(Sessions):
         message = {"market_ticker": market.ticker, "event_type": event_type, "exchange_index": market.shard, **details}
         for session, subscription in self._listeners("market_lifecycle_v2"):
             self._data(session, subscription, "market_lifecycle_v2", message)
+
+    def event_fees(self, event: Event) -> None:
+        """An event's fee override was set or cleared; the message carries no sequence number (its schema has none)."""
+        for session, subscription in self._listeners("market_lifecycle_v2"):
+            message = {"event_ticker": event.ticker, **event.fees()}
+            self._send(session, {"type": "event_fee_update", "sid": subscription.sid, "msg": message})
+
+    def group(self, group: Group, event_type: str, now: int) -> None:
+        """A member's order group was created, limited, triggered, reset or deleted."""
+        shown = {"contracts_limit_fp": count(group.limit)} if event_type in ("created", "limit_updated") else {}
+        message = {
+            "event_type": event_type,
+            "order_group_id": group.group_id,
+            **shown,
+            "ts_ms": milliseconds(now),
+        }
+        for session, subscription in self._listeners("order_group_updates"):
+            if session.account == group.account.name:
+                self._data(session, subscription, "order_group_updates", message)

@@ -1,49 +1,25 @@
-"""The matching desk: places, matches, cancels and amends orders, and moves the cash of every execution.
+"""The order desk: routes, checks, places, decreases and amends orders on the trading floor; pauses trading.
 
-Never parses a request and never formats an answer. Every execution keeps cash + collateral + fees constant.
-Source: facts §4.2-4.3 (order rules), §8 (fees), §10 (collateral).
+Never parses a request and never formats an answer. Source: facts §4.2-4.3 (order rules), §10 (collateral), §11 (pauses).
 """
 
 from __future__ import annotations
 
-import random
-import uuid
 from collections.abc import Iterator
 
-from dutchbook.simulator.kalshi.account import Account, Fill
+from dutchbook.simulator.kalshi.account import Account
 from dutchbook.simulator.kalshi.collateral import Claim, required
-from dutchbook.simulator.kalshi.fees import charge, trade_fee
+from dutchbook.simulator.kalshi.floor import Floor
+from dutchbook.simulator.kalshi.groups import Group, not_found
 from dutchbook.simulator.kalshi.market import Market
-from dutchbook.simulator.kalshi.orders import AUTO_ROUTE, FOK, GTC, MAKER, NewOrder, Order, Outcome, invalid
-from dutchbook.simulator.kalshi.stream import Stream
-from dutchbook.simulator.kalshi.text import ONE, Refusal
-from dutchbook.simulator.matching import Resting
+from dutchbook.simulator.kalshi.orders import AUTO_ROUTE, FOK, MAKER, NewOrder, Order, Outcome, invalid
+from dutchbook.simulator.kalshi.text import Refusal
 
 NOT_FOUND = ("not_found", "not found")
 
 
-class Desk:
-    """All orders of all members and house makers, over the books of all markets."""
-
-    def __init__(self, markets: dict[str, Market], stream: Stream, entropy: random.Random) -> None:
-        self._markets = markets
-        self._stream = stream
-        self._entropy = entropy
-        self._ordinal = 0
-        self._orders: dict[str, Order] = {}
-        self._resting: dict[str, dict[str, Order]] = {}
-        self.fok_miss = "cancel"
-        """What an unfillable FOK does: "cancel" (201, nothing filled) or "reject" (4xx); facts §4.3 leave it open."""
-        self.trading_active = True
-        self.fees_collected = 0
-
-    def identity(self) -> str:
-        """A new UUID from the seed."""
-        return str(uuid.UUID(int=self._entropy.getrandbits(128), version=4))
-
-    def next_ordinal(self) -> int:
-        self._ordinal += 1
-        return self._ordinal
+class Desk(Floor):
+    """What members and house makers may do."""
 
     # Reading
 
@@ -57,10 +33,6 @@ class Desk:
         if order is None or order.account is not account:
             raise Refusal(404, *NOT_FOUND)
         return order
-
-    def reserved(self, account: Account, shard: int) -> int:
-        """Cash that a member's resting orders hold in a shard, in millionths."""
-        return required(account, shard, self._resting.get(account.user_id, {}).values())
 
     # Routing (facts §4.3)
 
@@ -96,6 +68,8 @@ class Desk:
         """Accept a member's order and match it. Raises Refusal when it is not accepted."""
         market = self.route(account, new.ticker, new.shard)
         self._check_tradable(market)
+        if new.group:
+            self._check_group(account, market, new.group)
         if not market.on_grid(new.price):
             raise Refusal(400, "invalid_price", "invalid price", "INVALID_PRICE")
         self._check_identity(account, new.client_order_id)
@@ -120,6 +94,7 @@ class Desk:
             self_trade_prevention=new.self_trade_prevention,
             post_only=new.post_only,
             cancel_on_pause=new.cancel_on_pause,
+            group=new.group,
             expiration_ns=new.expiration_ns,
         )
         missed = new.time_in_force == FOK and not self._fillable(order)
@@ -133,14 +108,6 @@ class Desk:
             self._enter(order, size, outcome, now, "ReduceOnlyCancel" if size < new.size else "")
         self._stream.ticker(market, now)
         return outcome
-
-    def cancel(self, order: Order, reason: str, now: int) -> int:
-        """Take a resting order out of the book; returns the size that was cancelled."""
-        size = order.remaining
-        self._lift(order, now)
-        self._end(order, "canceled", reason, now)
-        self._stream.ticker(order.market, now)
-        return size
 
     def decrease(self, order: Order, remaining: int, now: int) -> None:
         """Make a resting order smaller; it keeps its place in the queue. 0 cancels it."""
@@ -185,11 +152,43 @@ class Desk:
         for resting in list(market.book.orders.values()):
             self.cancel(self._orders[resting.id], "CloseCancel", now)
 
-    def pause(self, now: int) -> None:
-        """Trading pause: no placing, no amending; cancels still work (facts §11)."""
-        self.trading_active = False
+    def pause(self, now: int, shard: int | None = None) -> None:
+        """Trading pause of all shards or of one: no placing, no amending; cancels still work (facts §11)."""
+        if shard is None:
+            self.trading_active = False
+        else:
+            self.paused_shards.add(shard)
         for order in [each for each in self._orders.values() if each.open and each.cancel_on_pause]:
-            self.cancel(order, "HaltCancel", now)
+            if shard in (None, order.market.shard):
+                self.cancel(order, "HaltCancel", now)
+
+    def resume(self, shard: int | None = None) -> None:
+        """The end of a pause; without a shard, of every pause there is."""
+        if shard is None:
+            self.trading_active = self.exchange_active = True
+            self.paused_shards.clear()
+        else:
+            self.paused_shards.discard(shard)
+
+    def trades_in(self, shard: int) -> bool:
+        """Whether orders are taken in a shard."""
+        return self.exchange_active and self.trading_active and shard not in self.paused_shards
+
+    # Order groups (facts §4.5)
+
+    def group_of(self, account: Account, group_id: str) -> Group:
+        """A member's group. Raises Refusal 404."""
+        group = self.groups.get(group_id)
+        if group is None or group.account is not account:
+            raise not_found()
+        return group
+
+    def _check_group(self, account: Account, market: Market, group_id: str) -> None:
+        group = self.group_of(account, group_id)
+        if group.shard != market.shard:
+            raise invalid("an order group belongs to one exchange index")
+        if group.tripped:
+            raise invalid("EXCEEDED_ORDER_GROUP_RISK_LIMIT")
 
     # Writing, for house makers
 
@@ -224,8 +223,14 @@ class Desk:
 
     # Checks
 
+    def check_open(self) -> None:
+        """An exchange pause takes nothing at all, not even cancels. Raises Refusal."""
+        if not self.exchange_active:
+            raise Refusal(503, "exchange_paused", "exchange is paused", "EXCHANGE_PAUSED")
+
     def _check_tradable(self, market: Market) -> None:
-        if not self.trading_active:
+        self.check_open()
+        if not self.trades_in(market.shard):
             raise Refusal(400, "trading_paused", "trading is paused", "TRADING_PAUSED")
         if market.status in ("initialized", "inactive"):
             raise Refusal(400, "market_inactive", "market is not active", "MARKET_INACTIVE")
@@ -264,149 +269,3 @@ class Desk:
             if left <= 0:
                 return True
         return False
-
-    # Matching
-
-    def _head(self, order: Order) -> Resting | None:
-        """The resting order that `order` meets next, if its price reaches it."""
-        side = order.market.book.asks if order.buy else order.market.book.bids
-        head = next(iter(side), None)
-        if head is None or (head.price > order.price if order.buy else head.price < order.price):
-            return None
-        return head
-
-    def _enter(self, order: Order, size: int, outcome: Outcome, now: int, leftover_reason: str) -> None:
-        """Match up to `size` of an order, then rest or cancel what is left and tell its owner."""
-        if order.post_only and self._head(order) is not None:
-            self._end(order, "canceled", "PostOnlyCrossCancel", now)
-            return
-        touched: dict[str, Account] = {}
-        reason = leftover_reason
-        while size > 0 and (head := self._head(order)) is not None:
-            maker = self._orders[head.id]
-            if maker.account is order.account:
-                if order.self_trade_prevention != MAKER:
-                    reason = "SelfTradeCancel"
-                    break
-                self._lift(maker, now, order)
-                self._end(maker, "canceled", "SelfTradeCancel", now)
-                continue
-            (done,) = order.market.book.take(order.buy, head.price, min(size, head.remaining))
-            size -= done.size
-            outcome.filled += done.size
-            outcome.notional += done.price * done.size // ONE
-            outcome.fees += self._execute(order, maker, done.price, done.size, now)
-            touched[maker.account.user_id] = maker.account
-        if order.remaining == 0:
-            self._end(order, "executed", "Trade", now)
-        elif order.time_in_force == GTC and not reason:
-            self._rest(order, now)
-        else:
-            self._end(order, "canceled", reason, now)
-        if outcome.filled:
-            self._stream.position(order.account, order.market.ticker)
-            touched[order.account.user_id] = order.account
-        for account in touched.values():
-            self._enforce(account, order.market.shard, now)
-
-    def _execute(self, taker: Order, maker: Order, price: int, size: int, now: int) -> int:
-        """One execution: both positions, both balances, every frame. Returns the taker's fee."""
-        market = taker.market
-        longs = sum(max(0, each.account.position(market.ticker)) for each in (taker, maker))
-        trade_id = self.identity()
-        fills = [
-            (order.account, self._fill(order, price, size, order is taker, trade_id, now)) for order in (taker, maker)
-        ]
-        market.open_interest += sum(max(0, each.account.position(market.ticker)) for each in (taker, maker)) - longs
-        market.last_price, market.last_size, market.updated_ns = price, size, now
-        market.volume += size
-        market.dollar_volume += price * size // ONE
-        self._stream.level(market, maker.buy, price, -size, taker, now)
-        self._stream.execution(market, taker.buy, fills, now)
-        self._stream.position(maker.account, market.ticker)
-        if maker.remaining == 0:
-            self._end(maker, "executed", "Trade", now)
-        else:
-            maker.reason = "Trade"
-            self._stream.order(maker)
-        return fills[0][1].fee
-
-    def _fill(self, order: Order, price: int, size: int, taker: bool, trade_id: str, now: int) -> Fill:
-        account, market = order.account, order.market
-        holding = account.holding(market.ticker)
-        revenue = holding.trade(order.buy, price, size)
-        fee = 0
-        if not account.house:
-            rate = market.rates.taker if taker else market.rates.maker
-            charged = charge(revenue, trade_fee(rate, size, price), account.unit, order.carry)
-            order.carry, fee = charged.carry, charged.fee
-        account.move(market.shard, revenue - fee)
-        self.fees_collected += fee
-        holding.fees += fee
-        holding.updated_ns = order.updated_ns = now
-        order.remaining -= size
-        order.filled += size
-        cost = (price if order.buy else ONE - price) * size // ONE
-        if taker:
-            order.taker_cost += cost
-            order.taker_fees += fee
-        else:
-            order.maker_cost += cost
-            order.maker_fees += fee
-        fill = Fill(
-            ordinal=self.next_ordinal(),
-            trade_id=trade_id,
-            order_id=order.order_id,
-            client_order_id=order.client_order_id,
-            ticker=market.ticker,
-            shard=market.shard,
-            buy=order.buy,
-            price=price,
-            size=size,
-            fee=fee,
-            taker=taker,
-            post_position=holding.size,
-            at_ns=now,
-        )
-        if not account.house:
-            account.fills.append(fill)
-        return fill
-
-    # The book
-
-    def _rest(self, order: Order, now: int) -> None:
-        resting = Resting(order.order_id, order.account.user_id, order.buy, order.price, order.remaining)
-        order.market.book.rest(resting)
-        if not order.account.house:
-            self._resting.setdefault(order.account.user_id, {})[order.order_id] = order
-        self._stream.level(order.market, order.buy, order.price, order.remaining, order, now)
-        self._stream.order(order)
-
-    def _lift(self, order: Order, now: int, cause: Order | None = None) -> None:
-        order.market.book.cancel(order.order_id)
-        self._resting.get(order.account.user_id, {}).pop(order.order_id, None)
-        self._stream.level(order.market, order.buy, order.price, -order.remaining, cause or order, now)
-
-    def _shrink(self, order: Order, remaining: int, reason: str, now: int) -> None:
-        delta = remaining - order.remaining
-        order.market.book.orders[order.order_id].remaining = order.remaining = remaining
-        order.reason, order.updated_ns = reason, now
-        if delta:
-            self._stream.level(order.market, order.buy, order.price, delta, order, now)
-        self._stream.order(order)
-
-    def _end(self, order: Order, status: str, reason: str, now: int) -> None:
-        """An order that is out of the book reaches its final state; a house order is then forgotten."""
-        order.status, order.reason, order.updated_ns, order.remaining = status, reason, now, 0
-        self._resting.get(order.account.user_id, {}).pop(order.order_id, None)
-        if order.account.house:
-            self._orders.pop(order.order_id, None)
-        self._stream.order(order)
-
-    def _enforce(self, account: Account, shard: int, now: int) -> None:
-        """Cancel a member's newest resting orders until its cash covers the rest (reason MarginCancel, facts §4.5)."""
-        if account.house:
-            return
-        while self.reserved(account, shard) > account.cash.get(shard, 0):
-            resting = [each for each in self._resting[account.user_id].values() if each.market.shard == shard]
-            self.cancel(resting[-1], "MarginCancel", now)

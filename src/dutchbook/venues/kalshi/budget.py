@@ -79,32 +79,36 @@ def decode_limits(body: bytes) -> Limits:
 
 
 class Bucket:
-    """One token bucket. Its level is kept in token-nanoseconds, so nothing is ever rounded; below zero it is promised."""
+    """One token bucket. Its level is kept in token-nanoseconds, so nothing is ever rounded.
+
+    `_at` is the time up to which everything has been promised: it lies ahead while callers wait.
+    """
 
     def __init__(self, allowance: Allowance, now_ns: int) -> None:
         """Full at `now_ns` (monotonic)."""
         self.allowance = allowance
         self._level = allowance.capacity * SECOND
         self._at = now_ns
-        self._closed_until = 0
+        self._closed_until = now_ns
         self._pause = _FIRST_PAUSE_NS
 
     def delay(self, cost: int, now_ns: int) -> int:
         """Nanoseconds until `cost` tokens are there, behind everything promised before."""
-        self._refill(now_ns)
-        missing = cost * SECOND - self._level
-        wait = -(-missing // self.allowance.refill_rate) if missing > 0 else 0
-        return max(wait, self._closed_until - now_ns)
+        start = max(now_ns, self._at, self._closed_until)
+        missing = cost * SECOND - self._level_at(start)
+        return start - now_ns + (-(-missing // self.allowance.refill_rate) if missing > 0 else 0)
 
-    def take(self, cost: int, now_ns: int) -> None:
-        """Promise the tokens to the caller, who must wait out the `delay` asked before."""
-        self._refill(now_ns)
-        self._level -= cost * SECOND
+    def take(self, cost: int, now_ns: int) -> int:
+        """Promise the tokens to the caller, who must wait out the nanoseconds that are returned."""
+        wait = self.delay(cost, now_ns)
+        self._level = self._level_at(now_ns + wait) - cost * SECOND
+        self._at = now_ns + wait
+        return wait
 
     def refused(self, now_ns: int) -> None:
         """The venue said 429: nothing is left, and each further refusal doubles the pause."""
-        self._refill(now_ns)
-        self._level = min(self._level, 0)
+        self._level = 0
+        self._at = max(now_ns, self._at)
         self._closed_until = now_ns + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE_NS)
 
@@ -112,10 +116,9 @@ class Bucket:
         """The venue took a request: the next refusal begins with the short pause again."""
         self._pause = _FIRST_PAUSE_NS
 
-    def _refill(self, now_ns: int) -> None:
-        grown = self._level + (now_ns - self._at) * self.allowance.refill_rate
-        self._level = min(grown, self.allowance.capacity * SECOND)
-        self._at = now_ns
+    def _level_at(self, when_ns: int) -> int:
+        grown = self._level + (when_ns - self._at) * self.allowance.refill_rate
+        return min(grown, self.allowance.capacity * SECOND)
 
 
 class Budget:
@@ -156,7 +159,7 @@ class Budget:
             raise InvalidOrder(f"kalshi: a request of {cost} tokens is never allowed, the bucket holds {held}")
         now = self._clock.monotonic()
         wait = bucket.delay(cost, now)
-        if send_by_ns is not None and wait > send_by_ns - self._clock.wall():
+        if wait and send_by_ns is not None and wait > send_by_ns - self._clock.wall():
             raise NotSent(
                 f"rate_limited: the next write is allowed in {wait // MILLISECOND} ms, after the order's deadline"
             )

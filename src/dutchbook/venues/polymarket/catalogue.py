@@ -20,7 +20,7 @@ from dutchbook.core.market import Market, MarketStatus, TickGrid
 from dutchbook.core.money import MICRO, Cash, Price, Size, parse_micros, parse_rate
 from dutchbook.venues.polymarket.config import NAME, POOL
 from dutchbook.venues.polymarket.reads import time_ns
-from dutchbook.venues.polymarket.tokens import MarketTokens
+from dutchbook.venues.polymarket.tokens import MarketTokens, SportsFacts
 
 LOT: Final = Size(10_000)
 """Sizes have two decimals."""
@@ -40,9 +40,13 @@ class FeeShape(msgspec.Struct):
 
 
 class GammaEvent(msgspec.Struct):
-    slug: str = ""
+    slug: str | None = None
     endDate: str | None = None
     startTime: str | None = None
+    seriesSlug: str | None = None
+    gameId: str | int | None = None
+    homeTeamName: str | None = None
+    awayTeamName: str | None = None
 
 
 class GammaMarket(msgspec.Struct):
@@ -65,6 +69,9 @@ class GammaMarket(msgspec.Struct):
     negRisk: bool | None = None
     endDate: str | None = None
     gameStartTime: str | None = None
+    gameId: str | int | None = None
+    sportsMarketType: str | None = None
+    line: Decimal | None = None
     secondsDelay: int | None = None
     orderPriceMinTickSize: Decimal | None = None
     orderMinSize: Decimal | None = None
@@ -72,7 +79,7 @@ class GammaMarket(msgspec.Struct):
     feeSchedule: FeeShape | None = None
     umaResolutionStatus: str | None = None
     resolutionStatus: str | None = None
-    events: list[GammaEvent] = []
+    events: list[GammaEvent] | None = None
 
 
 class GammaPage(msgspec.Struct):
@@ -239,7 +246,22 @@ def read_market(row: GammaMarket, clob: ClobMarket | None, min_marketable_cash: 
         )
     except ValueError as error:
         raise MalformedFrame(f"Gamma market {slug}: {error}") from None
-    return market, MarketTokens(row.conditionId, yes, no, neg_risk)
+    return market, MarketTokens(row.conditionId, yes, no, neg_risk, sports_facts(row, event))
+
+
+def sports_facts(row: GammaMarket, event: GammaEvent | None) -> SportsFacts | None:
+    """The structured keys of a sports market; None when it names neither a game nor a kind of sports market."""
+    game = row.gameId if row.gameId is not None else event.gameId if event is not None else None
+    if game is None and not row.sportsMarketType:
+        return None
+    return SportsFacts(
+        game_id="" if game is None else str(game),
+        market_type=row.sportsMarketType or "",
+        line="" if row.line is None else f"{row.line:f}",
+        home=(event.homeTeamName if event else None) or "",
+        away=(event.awayTeamName if event else None) or "",
+        series=(event.seriesSlug if event else None) or "",
+    )
 
 
 _PAYOUTS: Final[dict[tuple[int, ...], Price]] = {

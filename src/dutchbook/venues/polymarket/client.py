@@ -8,26 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urlencode
 
 import msgspec
 
 from dutchbook.core.account import Balances, Positions, Resolution
 from dutchbook.core.claim import Claim, MarketId, Outcome
-from dutchbook.core.clock import MILLISECOND, Clock, Entropy
-from dutchbook.core.errors import CredentialsError, Lost, MalformedFrame, NotSent, Refused, Retry, Skip
+from dutchbook.core.clock import MILLISECOND, SECOND, Clock, Entropy
+from dutchbook.core.errors import CredentialsError, DutchbookError, Lost, NotSent, Retry, Skip
 from dutchbook.core.market import Market
-from dutchbook.core.money import Cash, Size
+from dutchbook.core.money import Size
 from dutchbook.core.order import Fill, Intent, OrderReport, Prepared, ReportStatus
-from dutchbook.core.transport import Request, Response, Transport
+from dutchbook.core.transport import Transport
 from dutchbook.core.venue import Capabilities, OrderIdentity
-from dutchbook.venues.polymarket.auth import l1_headers, l2_headers
-from dutchbook.venues.polymarket.config import NAME, POOL, ApiCredentials, PolymarketConfig, PolymarketKey
-from dutchbook.venues.polymarket.data import USER_AGENT, PolymarketData
+from dutchbook.venues.polymarket import bulk, heartbeats
+from dutchbook.venues.polymarket.account import Account
+from dutchbook.venues.polymarket.bulk import Cancelled
+from dutchbook.venues.polymarket.config import NAME, POOL, PolymarketConfig, PolymarketKey
+from dutchbook.venues.polymarket.data import PolymarketData
+from dutchbook.venues.polymarket.heartbeats import Heartbeats
+from dutchbook.venues.polymarket.notices import Notices
 from dutchbook.venues.polymarket.reads import (
-    FIRST_CURSOR,
+    HeldPosition,
     OpenOrder,
-    Page,
     Trade,
     check_answer,
     decode,
@@ -37,11 +39,13 @@ from dutchbook.venues.polymarket.reads import (
     read_time,
     trade_status,
 )
+from dutchbook.venues.polymarket.session import Session
 from dutchbook.venues.polymarket.signing import OrderSigner
 from dutchbook.venues.polymarket.tokens import TokenRegistry
 from dutchbook.venues.polymarket.user_stream import PolymarketUserStream
 from dutchbook.venues.polymarket.wire import (
     DUPLICATED,
+    MARKETABLE,
     check_order,
     order_amounts,
     order_body,
@@ -52,25 +56,20 @@ __all__ = ["PolymarketData", "PolymarketTrading"]
 
 SALT_BITS: Final = 53
 """The salt is a JSON number: it must survive a double."""
-
-
-class _Credentials(msgspec.Struct):
-    apiKey: str
-    secret: str
-    passphrase: str
+READ_EACH: Final = 40
+"""Up to this many tokens are read one by one; beyond it the Data API says first which are held."""
 
 
 class _ApiKeys(msgspec.Struct):
     apiKeys: list[str]
 
 
-class _Cancelled(msgspec.Struct):
-    canceled: list[str] = []
-    not_canceled: dict[str, str] = {}
-
-
 class PolymarketTrading:
-    """`core.venue.Trading` for Polymarket. Tokens and market rules come from `registry`, filled by the data side."""
+    """`core.venue.Trading` for Polymarket. Tokens and market rules come from `registry`, filled by the data side.
+
+    Beyond the protocol: `send_many`, `cancel_many`, `cancel_market`, `cancel_all`, `heartbeat`, `keep_alive`, `account`
+    (allowances, closed-only, why zeros) and `notices` (give it to the data side, whose `mode` then knows of restarts).
+    """
 
     name = NAME
 
@@ -83,7 +82,6 @@ class PolymarketTrading:
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        self._transport = transport
         self._config = config
         self._key = key
         self._registry = registry
@@ -92,6 +90,12 @@ class PolymarketTrading:
         self._signer = OrderSigner(key, config.chain_id)
         self._data = PolymarketData(transport, config, registry)
         self._last_ms = 0
+        self._known: set[MarketId] = set()
+        self._touched: set[str] = set()
+        self.notices = Notices(clock)
+        self.heartbeats = Heartbeats()
+        self.session = Session(transport, config, key, clock, self.notices)
+        self.account = Account(self.session)
         self.capabilities = Capabilities(
             identity=OrderIdentity.CONTENT_HASH,
             dedupes=True,
@@ -102,20 +106,22 @@ class PolymarketTrading:
         )
 
     async def connect(self) -> None:
-        """Create or derive API credentials where none were given, then check them with a signed read.
+        """Check the clocks, create or derive API credentials where none were given, and check them with a signed read.
 
-        Raises CredentialsError when the venue knows no such key, Retry errors when it cannot be asked.
+        Raises CredentialsError when the venue knows no such key or our clock is off, Retry errors when it cannot be asked.
         """
-        if self._key.credentials is None:
-            self._key.credentials = await self._make_credentials()
-        listed = decode(await self._private("GET", "/auth/api-keys"), _ApiKeys, "API keys").apiKeys
-        if self._key.credentials.key not in listed:
+        await self.account.check_clock()
+        await self.session.connect()
+        listed = decode(await self.session.read("/auth/api-keys"), _ApiKeys, "API keys").apiKeys
+        if self.session.credentials.key not in listed:
             raise CredentialsError("Polymarket does not list the API key given for this wallet; leave it out to derive")
+        await self.account.closed_only()
 
     def know(self, markets: Sequence[Market]) -> None:
         """Newer descriptions of markets that the data side has read; raises InvalidOrder for others."""
         for market in markets:
             self._registry.update(market)
+            self._known.add(market.id)
 
     def prepare(self, intent: Intent, send_by_ns: int) -> Prepared:
         """Amounts, hash, signature and body. Raises InvalidOrder naming the field, CredentialsError before `connect`."""
@@ -123,7 +129,7 @@ class PolymarketTrading:
         tokens = self._registry.tokens(intent.claim.market)
         wall_ns = self._clock.wall()
         check_order(intent, market, wall_ns)
-        owner = self._credentials().key
+        owner = self.session.credentials.key
         maker_amount, taker_amount = order_amounts(intent.action, intent.limit, intent.size)
         token = tokens.token(intent.claim.outcome)
         # strictly monotonic: it orders our orders for the venue, and two equal ones must differ
@@ -152,21 +158,26 @@ class PolymarketTrading:
         return Prepared(intent, signed.id, body, send_by_ns)
 
     async def send(self, order: Prepared) -> OrderReport:
-        """Write the order once. Raises NotSent when it is too late or nothing left; a lost answer is UNKNOWN."""
-        now = self._clock.wall()
-        if now > order.send_by_ns:
+        """Write the order once. Raises NotSent when it is too late or nothing left; a lost answer is UNKNOWN.
+
+        Where the signer's rate limit has no room, it waits as long as the order's deadline allows.
+        """
+        if self._clock.wall() > order.send_by_ns:
             raise NotSent(f"order {order.intent.id}: its deadline passed before it was written")
         try:
-            response = await self._request("POST", "/order", order.body, timeout_ns=self._config.order_timeout_ns)
+            response = await self.session.order("/order", order.body, 1, order.send_by_ns)
         except Lost as error:
             return OrderReport(order.identity, "", ReportStatus.UNKNOWN, Size(0), str(error), "lost")
         report = read_post_answer(response.status, response.body, order.identity, order.intent)
-        if report.code == DUPLICATED:
-            try:
-                return await self.find(order) or report
-            except (Retry, Skip, Lost):
-                return report
-        return report
+        return await self._answered(order, report)
+
+    async def send_many(self, orders: Sequence[Prepared]) -> list[OrderReport]:
+        """Write up to fifteen orders in one request, each with its own fate; the reports in the same order.
+
+        Raises NotSent when nothing left (the earliest deadline counts), ValueError for more than fifteen.
+        """
+        reports = await bulk.send_batch(self.session, orders)
+        return [await self._answered(order, report) for order, report in zip(orders, reports, strict=True)]
 
     async def resend(self, order: Prepared) -> OrderReport:
         """The same bytes again: the venue answers `Duplicated` when it has them, and the order is then looked up."""
@@ -179,26 +190,65 @@ class PolymarketTrading:
         """
         target = venue_order_id or order.identity
         body = msgspec.json.encode({"orderID": target})
-        answer = decode(await self._private("DELETE", "/order", body=body), _Cancelled, "cancel")
+        answer = bulk.read_cancels(await self.session.cancel("/order", body, 1))
         found = await self.find(order)
-        if target in answer.canceled:
+        if target in answer.cancelled:
+            self.heartbeats.ended(order.identity)
             # the lookup may still show the order as live
             filled = found.filled if found is not None else Size(0)
             return OrderReport(order.identity, target, ReportStatus.DONE, filled, "", "canceled")
         if found is not None:
             return found
-        reason = answer.not_canceled.get(target, "neither cancelled nor refused")
+        reason = answer.refused.get(target, "neither cancelled nor refused")
         return OrderReport(order.identity, target, ReportStatus.UNKNOWN, Size(0), reason, "not_canceled")
+
+    async def cancel_many(self, order_ids: Sequence[str]) -> Cancelled:
+        """Cancel orders by id, a thousand a request. Raises the errors of a read: part may be cancelled then."""
+        return self._gone(await bulk.cancel_many(self.session, order_ids))
+
+    async def cancel_market(self, market: MarketId, outcome: Outcome | None = None) -> Cancelled:
+        """Cancel every order of ours in a market, or on one of its outcomes. Raises the errors of a read."""
+        tokens = self._registry.tokens(market)
+        token = "" if outcome is None else tokens.token(outcome)
+        return self._gone(await bulk.cancel_market(self.session, tokens.condition, token))
+
+    async def cancel_all(self) -> Cancelled:
+        """Cancel every order of this API key. Raises the errors of a read."""
+        return self._gone(await bulk.cancel_all(self.session))
+
+    async def heartbeat(self) -> None:
+        """Feed the dead man's switch once, adopting the id that the venue expects. Raises the errors of a read."""
+        for _ in range(2):
+            response = await self.session.post(heartbeats.PATH, self.heartbeats.body())
+            if response.status != 400 or not self.heartbeats.stale(response.body):
+                break
+        self.heartbeats.accepted(check_answer(response, "heartbeat"), self._clock.monotonic())
+
+    async def keep_alive(self) -> None:
+        """Until cancelled: a heartbeat every five seconds while an order of ours rests (or `heartbeats.asked`).
+
+        One that fails is tried again after a second; after ten without any the venue cancels what rests.
+        """
+        while True:
+            due_ns = self.heartbeats.due_ns(self._clock.monotonic())
+            if due_ns == 0:
+                try:
+                    await self.heartbeat()
+                except DutchbookError as error:
+                    self.heartbeats.failed(str(error))
+            await self._clock.sleep(SECOND)
 
     async def find(self, order: Prepared) -> OrderReport | None:
         """The order by its hash; when it is not listed, its trades; None when both know nothing of it."""
-        response = await self._request("GET", f"/data/order/{order.identity}")
+        response = await self.session.ask(f"/data/order/{order.identity}")
         if response.status != 404:
             body = check_answer(response, "order")
             if body.strip() not in (b"", b"null", b"{}"):
                 found = order_report(decode(body, OpenOrder, "order"))
-                return OrderReport(
-                    order.identity, found.venue_order_id, found.status, found.filled, found.reason, found.code
+                return self._noted(
+                    OrderReport(
+                        order.identity, found.venue_order_id, found.status, found.filled, found.reason, found.code
+                    )
                 )
         trades = await self._trades_of(order, order.identity)
         if not trades:
@@ -207,16 +257,18 @@ class PolymarketTrading:
             read_fill(trade, order.identity, self._registry) for trade in trades if trade_status(trade) != "FAILED"
         ]
         filled = sum(fill.size for fill in fills if fill is not None)
-        return OrderReport(order.identity, order.identity, ReportStatus.DONE, Size(filled), "", "trades")
+        return self._noted(OrderReport(order.identity, order.identity, ReportStatus.DONE, Size(filled), "", "trades"))
 
     async def reads_as_of(self) -> int:
         """The venue's clock: it states no as-of time, which `capabilities.absence_margin_ns` makes up for."""
-        response = await self._request("GET", "/time", signed=False)
-        return read_time(check_answer(response, "time"))
+        return read_time(await self.session.read("/time", signed=False))
 
     async def open_orders(self) -> list[OrderReport]:
         """Every open order of this API key."""
-        return [order_report(decode(row, OpenOrder, "open order")) for row in await self._pages("/data/orders", {})]
+        rows = await self.session.rows("/data/orders", {})
+        reports = [order_report(decode(row, OpenOrder, "open order")) for row in rows]
+        self.heartbeats.open_are({report.identity for report in reports})
+        return reports
 
     async def fills(self, order: Prepared, venue_order_id: str) -> list[Fill]:
         """One Fill per trade that was not reversed; a FAILED trade is left out, so its absence reopens the exposure."""
@@ -231,25 +283,34 @@ class PolymarketTrading:
     async def balances(self) -> Balances:
         """The funder wallet's pUSD. Resting purchases are not deducted by the venue."""
         received = self._clock.monotonic()
-        query = {"asset_type": "COLLATERAL", "signature_type": str(self._key.signature_type)}
-        cash = read_balance(await self._private("GET", "/balance-allowance", query), "balance")
-        return Balances(NAME, {POOL: Cash(cash)}, received)
+        collateral = await self.account.collateral()
+        return Balances(NAME, {POOL: collateral.balance}, received)
 
     async def positions(self) -> Positions:
-        """Tokens held of every market in the registry: the CLOB's own balances, two reads a market."""
-        held: dict[Claim, Size] = {}
-        for market in self._registry:
-            tokens = self._registry.tokens(market)
-            for outcome in Outcome:
-                query = {
-                    "asset_type": tokens.asset_type,
-                    "token_id": tokens.token(outcome),
-                    "signature_type": str(self._key.signature_type),
-                }
-                size = read_balance(await self._private("GET", "/balance-allowance", query), "token balance")
-                if size:
-                    held[Claim(market, outcome)] = Size(size)
-        return Positions(NAME, held)
+        """Tokens held of the markets that this side knows, by the CLOB's own balances.
+
+        With many markets the Data API is asked first, in one call, which tokens are held. Its answer may be seconds old, so
+        every token that an order of this process was about is read as well.
+        """
+        claims = {
+            self._registry.tokens(market).token(outcome): Claim(market, outcome)
+            for market in sorted(self._known)
+            for outcome in Outcome
+        }
+        if len(claims) > READ_EACH:
+            held = {row.token_id for row in await self._held()} | self._touched
+            claims = {token: claim for token, claim in claims.items() if token in held}
+        found: dict[Claim, Size] = {}
+        for token, claim in claims.items():
+            query = {
+                "asset_type": self._registry.tokens(claim.market).asset_type,
+                "token_id": token,
+                "signature_type": str(self._key.signature_type),
+            }
+            size = read_balance(await self.session.read("/balance-allowance", query), "token balance")
+            if size:
+                found[claim] = Size(size)
+        return Positions(NAME, found)
 
     async def resolutions(self, markets: Sequence[MarketId]) -> list[Resolution]:
         """Final results, from public data."""
@@ -257,74 +318,46 @@ class PolymarketTrading:
 
     def stream(self) -> PolymarketUserStream:
         """Orders and trades of this API key; raises CredentialsError before `connect`."""
-        return PolymarketUserStream(self._config.user_ws_url, self._credentials(), self._key.funder, self._registry)
+        return PolymarketUserStream(
+            self._config.user_ws_url, self.session.credentials, self._key.funder, self._registry
+        )
 
-    def _credentials(self) -> ApiCredentials:
-        if self._key.credentials is None:
-            raise CredentialsError("Polymarket API credentials are not there yet: connect first")
-        return self._key.credentials
+    async def _held(self) -> list[HeldPosition]:
+        return await self._data.held(self._key.funder)
 
-    async def _make_credentials(self) -> ApiCredentials:
-        """Create the credentials of nonce 0, or derive them when they exist."""
-        response = Response(0)
-        for method, path in (("POST", "/auth/api-key"), ("GET", "/auth/derive-api-key")):
-            headers = {"User-Agent": USER_AGENT, **l1_headers(self._key, self._config.chain_id, self._clock.wall())}
-            response = await self._transport.send(
-                Request(method, self._config.clob_url + path, headers, timeout_ns=self._config.read_timeout_ns)
-            )
-            if response.status == 200:
-                made = decode(response.body, _Credentials, "API credentials")
-                return ApiCredentials(made.apiKey, made.secret, made.passphrase)
-        try:
-            check_answer(response, "API credentials")
-        except Refused as error:
-            raise CredentialsError(str(error)) from None
-        raise CredentialsError("Polymarket gave no API credentials")
+    async def _answered(self, order: Prepared, report: OrderReport) -> OrderReport:
+        """What an answer to an order says beyond itself; one that is there already is looked up."""
+        self._touched.add(self._registry.tokens(order.intent.claim.market).token(order.intent.claim.outcome))
+        self.notices.heard(report.code)
+        took = report.code in ("matched", "delayed", "fok_not_filled", "fak_not_filled")
+        if took and order.intent.tif in MARKETABLE:
+            self.notices.traded()
+        if report.code == DUPLICATED:
+            try:
+                return await self.find(order) or report
+            except (Retry, Skip, Lost):
+                return report
+        return self._noted(report)
+
+    def _noted(self, report: OrderReport) -> OrderReport:
+        if report.status in (ReportStatus.RESTING, ReportStatus.DELAYED):
+            self.heartbeats.rests(report.identity)
+        elif report.status is not ReportStatus.UNKNOWN:
+            self.heartbeats.ended(report.identity)
+        return report
+
+    def _gone(self, answer: Cancelled) -> Cancelled:
+        for order in answer.cancelled:
+            self.heartbeats.ended(order)
+        return answer
 
     async def _trades_of(self, order: Prepared, order_id: str) -> list[Trade]:
         """Trades that name an order, as taker or as maker. Asked by market: a match may be filed under either token."""
         condition = self._registry.tokens(order.intent.claim.market).condition
-        trades = [decode(row, Trade, "trade") for row in await self._pages("/data/trades", {"market": condition})]
+        rows = await self.session.rows("/data/trades", {"market": condition})
+        trades = [decode(row, Trade, "trade") for row in rows]
         return [
             trade
             for trade in trades
             if trade.taker_order_id == order_id or any(maker.order_id == order_id for maker in trade.maker_orders)
         ]
-
-    async def _pages(self, path: str, query: dict[str, str]) -> list[msgspec.Raw]:
-        """All rows of a paged private read."""
-        rows: list[msgspec.Raw] = []
-        cursor: str | None = FIRST_CURSOR
-        while cursor is not None:
-            page = decode(await self._private("GET", path, {**query, "next_cursor": cursor}), Page, path)
-            rows.extend(page.data)
-            if page.next == cursor:
-                raise MalformedFrame(f"Polymarket {path}: next_cursor does not move on")
-            cursor = page.next
-        return rows
-
-    async def _private(
-        self, method: str, path: str, query: dict[str, str] | None = None, *, body: bytes = b""
-    ) -> bytes:
-        return check_answer(await self._request(method, path, body, query), path)
-
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        body: bytes = b"",
-        query: dict[str, str] | None = None,
-        *,
-        signed: bool = True,
-        timeout_ns: int = 0,
-    ) -> Response:
-        """One request; the HMAC covers the path without its query."""
-        headers = {"User-Agent": USER_AGENT}
-        if signed:
-            headers |= l2_headers(self._key.address, self._credentials(), self._clock.wall(), method, path, body)
-        if body:
-            headers["Content-Type"] = "application/json"
-        url = f"{self._config.clob_url}{path}{'?' + urlencode(query) if query else ''}"
-        return await self._transport.send(
-            Request(method, url, headers, body, timeout_ns or self._config.read_timeout_ns)
-        )

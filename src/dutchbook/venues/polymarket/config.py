@@ -45,6 +45,7 @@ class PolymarketConfig:
     data_url: str = "https://data-api.polymarket.com"
     market_ws_url: str = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
     user_ws_url: str = "wss://ws-subscriptions-clob.polymarket.com/ws/user"
+    geoblock_url: str = "https://polymarket.com/api/geoblock"
     chain_id: int = 137
     min_marketable_cash: Cash = Cash(MICRO)
     absence_margin_ns: int = 60 * SECOND

@@ -16,7 +16,7 @@ from dutchbook.core.claim import MarketId, native_of
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.errors import MalformedFrame, Skip
 from dutchbook.core.market import Market
-from dutchbook.core.transport import Request, Transport
+from dutchbook.core.transport import Request, Response, Transport
 from dutchbook.core.venue import BookSnapshot, VenueMode
 from dutchbook.venues.polymarket.catalogue import (
     ClobMarket,
@@ -28,9 +28,20 @@ from dutchbook.venues.polymarket.catalogue import (
     read_market,
 )
 from dutchbook.venues.polymarket.config import NAME, PolymarketConfig
-from dutchbook.venues.polymarket.reads import check_answer, decode, micros, read_time
-from dutchbook.venues.polymarket.stream import PolymarketBookStream
+from dutchbook.venues.polymarket.notices import MODES, Notices
+from dutchbook.venues.polymarket.reads import (
+    HeldPosition,
+    Holdings,
+    book_hash,
+    check_answer,
+    decode,
+    micros,
+    read_region,
+    read_time,
+)
+from dutchbook.venues.polymarket.stream import ASSETS_PER_SOCKET, PolymarketBookStream
 from dutchbook.venues.polymarket.tokens import TokenRegistry
+from dutchbook.venues.polymarket.wire import restriction
 
 USER_AGENT: Final = "Mozilla/5.0 (compatible; dutchbook)"
 """The venue's front door turns away the default names of some HTTP libraries."""
@@ -48,6 +59,7 @@ class _RestBook(msgspec.Struct):
     bids: list[_RestLevel]
     asks: list[_RestLevel]
     timestamp: str = "0"
+    hash: str = ""
 
 
 class _Resolutions(msgspec.Struct):
@@ -59,7 +71,15 @@ class PolymarketData:
 
     name = NAME
 
-    def __init__(self, transport: Transport, config: PolymarketConfig, registry: TokenRegistry) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        config: PolymarketConfig,
+        registry: TokenRegistry,
+        notices: Notices | None = None,
+    ) -> None:
+        """`notices` is the trading side's (`PolymarketTrading.notices`): what orders were told that no read tells."""
+        self._notices = notices
         self._transport = transport
         self._config = config
         self._registry = registry
@@ -98,15 +118,32 @@ class PolymarketData:
         return second, second + SECOND
 
     async def mode(self) -> VenueMode:
-        """TRADING when the engine answers; it announces restarts and post-only time only in answers to orders."""
-        await self._get(f"{self._config.clob_url}/ok", "ok")
-        return VenueMode.TRADING
+        """What the engine takes now: its own answer, else what it last told an order of ours (`notices`).
+
+        Restarts, post-only and cancel-only time are announced only in answers to orders. Raises Refused, saying why, when
+        the venue has barred this account or region.
+        """
+        response = await self._send(f"{self._config.clob_url}/ok")
+        stated = MODES.get(restriction(response.status, response.body)) if response.status != 200 else None
+        if stated is not None:
+            return stated
+        check_answer(response, "ok")
+        return VenueMode.TRADING if self._notices is None else self._notices.mode()
+
+    async def region(self) -> str:
+        """Where the venue sees this machine, as `IE` or `US NY`. Raises Refused, saying why, where it takes no orders.
+
+        The list includes places where only the web site is closed: a 403 in answer to an order is the last word.
+        """
+        return read_region(await self._get(self._config.geoblock_url, "region check"))
 
     async def snapshot(self, market: MarketId) -> BookSnapshot:
         """The YES token's book; raises InvalidOrder for a market that was never read."""
         token = self._registry.tokens(market).yes
         body = await self._get(f"{self._config.clob_url}/book?token_id={token}", "book")
         book = decode(body, _RestBook, "book")
+        if book.hash and book.hash != book_hash(body):
+            raise MalformedFrame("Polymarket book: hash: it is not that of the book it came with")
         if book.asset_id != token:
             raise MalformedFrame(f"Polymarket book: asset_id {book.asset_id} is not the token asked for")
         if not book.timestamp.isdecimal():
@@ -138,10 +175,31 @@ class PolymarketData:
                 results[market] = result
         return list(results.values())
 
+    async def held(self, wallet: str) -> list[HeldPosition]:
+        """The tokens that a wallet holds, as the Data API has them: cached for some seconds, never proof of a fill."""
+        rows: list[HeldPosition] = []
+        query = {"user": wallet, "limit": str(PAGE)}
+        while True:
+            body = await self._get(f"{self._config.data_url}/v2/positions?{urlencode(query)}", "positions")
+            page = decode(body, Holdings, "positions")
+            rows.extend(page.data)
+            if page.next is None:
+                return rows
+            if page.next == query.get("next_cursor"):
+                raise MalformedFrame("Polymarket positions: next_cursor does not move on")
+            query["next_cursor"] = page.next
+
     def stream(self, markets: Sequence[Market]) -> PolymarketBookStream:
-        """Books of these markets on one socket (the venue suits about 100 tokens a socket)."""
+        """Books of these markets on one socket, however many; `streams` splits them as the venue suits."""
         tokens = {market.id: self._registry.tokens(market.id) for market in markets}
         return PolymarketBookStream(self._config.market_ws_url, tokens)
+
+    def streams(self, markets: Sequence[Market]) -> list[PolymarketBookStream]:
+        """The same as several sockets of at most `ASSETS_PER_SOCKET` tokens: one huge first frame delays nobody else."""
+        return [
+            self.stream(markets[start : start + ASSETS_PER_SOCKET])
+            for start in range(0, len(markets), ASSETS_PER_SOCKET)
+        ]
 
     async def _named(self, natives: Sequence[str]) -> list[GammaMarket]:
         """The named rows; the list route shows open markets only unless asked for closed ones."""
@@ -185,8 +243,11 @@ class PolymarketData:
         return market
 
     async def _get(self, url: str, what: str) -> bytes:
+        return check_answer(await self._send(url), what)
+
+    async def _send(self, url: str) -> Response:
         request = Request("GET", url, {"User-Agent": USER_AGENT}, timeout_ns=self._config.read_timeout_ns)
-        return check_answer(await self._transport.send(request), what)
+        return await self._transport.send(request)
 
 
 class _Named(msgspec.Struct):

@@ -30,6 +30,8 @@ class Heartbeats:
     """The chain of ids, and the orders that it protects."""
 
     def __init__(self) -> None:
+        self.failures = 0
+        self.last_failure = ""
         self.asked = False
         """Keep the switch fed without resting orders too."""
         self._resting: set[str] = set()
@@ -67,6 +69,11 @@ class Heartbeats:
         """Chain the id of a 200 answer; raises MalformedFrame when it has none."""
         self._id = decode(body, _Accepted, "heartbeat").heartbeat_id
         self._last_ns = now_ns
+
+    def failed(self, reason: str) -> None:
+        """A heartbeat did not come through."""
+        self.failures += 1
+        self.last_failure = reason
 
     def stale(self, body: bytes) -> bool:
         """Adopt the id that a 400 answer expects; False when it names none (then it is not about the id)."""

@@ -17,12 +17,13 @@ DEFAULT_PAUSE_NS: Final = 30 * SECOND
 AFTER_RESTART_NS: Final = 120 * SECOND
 """The venue's post-only time after a restart (restart notices: about two minutes)."""
 
-_MODES: Final = {
+MODES: Final = {
     "restarting": VenueMode.RESTARTING,
     "post_only_mode": VenueMode.POST_ONLY,
     "cancel_only": VenueMode.CANCEL_ONLY,
     "trading_disabled": VenueMode.PAUSED,
 }
+"""What the venue takes, by the code of what it said (`wire`)."""
 _BARS: Final = {
     "region": "Polymarket takes no orders from this machine's region; there is no way around it. Paper works everywhere",
     "closed_only": "this Polymarket account may only close positions; ask the venue's support why",
@@ -42,10 +43,12 @@ class Notices:
         """An answer meant `code` (the names of `wire`); other codes change nothing."""
         if code in _BARS:
             self._bar = code
-        mode = _MODES.get(code)
+        mode = MODES.get(code)
         if mode is None:
             return
         now = self._clock.monotonic()
+        if not retry_after_ns and self._until.get(mode, now) > now:
+            return
         self._until[mode] = now + (retry_after_ns or DEFAULT_PAUSE_NS)
         if mode is VenueMode.RESTARTING:
             # a taker sent into the post-only time would be refused while its other leg fills

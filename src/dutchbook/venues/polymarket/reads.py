@@ -5,6 +5,7 @@ Sans-I/O. A page or a row that cannot be read is an error: a partial answer is n
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -80,6 +81,10 @@ class Page(msgspec.Struct):
     def next(self) -> str | None:
         """The cursor of the following page; None at the end."""
         return None if self.next_cursor in (None, "", LAST_CURSOR) else self.next_cursor
+
+
+class Pagination(msgspec.Struct):
+    next_cursor: str | None = None
 
 
 class BalanceAnswer(msgspec.Struct):
@@ -159,6 +164,72 @@ def read_time(body: bytes) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise MalformedFrame(f"Polymarket time: {value!r} is not unix seconds")
     return value * SECOND
+
+
+class HeldPosition(msgspec.Struct):
+    """A row of the Data API's positions, which may be some seconds old."""
+
+    token_id: str
+
+
+class Holdings(msgspec.Struct):
+    """A page of them."""
+
+    data: list[HeldPosition]
+    pagination: Pagination | None = None
+
+    @property
+    def next(self) -> str | None:
+        """The cursor of the following page; None at the end."""
+        return (self.pagination.next_cursor if self.pagination else None) or None
+
+
+class _Geoblock(msgspec.Struct):
+    blocked: bool
+    country: str | None = None
+    region: str | None = None
+
+
+def read_region(body: bytes) -> str:
+    """The place of a geoblock answer; raises Refused where no orders are taken, MalformedFrame for another shape."""
+    answer = decode(body, _Geoblock, "region check")
+    place = " ".join(part for part in (answer.country, answer.region) if part) or "an unnamed region"
+    if answer.blocked:
+        raise Refused(
+            f"Polymarket takes no orders from {place}, where it sees this machine; live trading stays off there",
+            "region",
+        )
+    return place
+
+
+class _HashedLevel(msgspec.Struct):
+    price: str
+    size: str
+
+
+class _HashedBook(msgspec.Struct):
+    """A book with the keys in the order that the venue hashes them in."""
+
+    market: str
+    asset_id: str
+    timestamp: str
+    hash: str
+    bids: list[_HashedLevel]
+    asks: list[_HashedLevel]
+    min_order_size: str
+    tick_size: str
+    neg_risk: bool
+    last_trade_price: str = ""
+
+
+def book_hash(body: bytes) -> str:
+    """What the `hash` of a REST book must be: SHA-1 of its compact JSON with an empty hash; raises MalformedFrame.
+
+    Source: the venue's former client, and recorded frames, whose hashes it reproduces.
+    """
+    book = decode(body, _HashedBook, "book")
+    book.hash = ""
+    return hashlib.sha1(msgspec.json.encode(book), usedforsecurity=False).hexdigest()
 
 
 def order_report(order: OpenOrder) -> OrderReport:

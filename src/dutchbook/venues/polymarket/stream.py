@@ -18,102 +18,34 @@ from dutchbook.core.claim import MarketId, Outcome
 from dutchbook.core.clock import MILLISECOND
 from dutchbook.core.errors import MalformedFrame
 from dutchbook.core.events import BookGap, MarketChanged, MarketResolved, StreamEvent, StreamTrouble
-from dutchbook.core.money import MICRO, Price, parse_micros
+from dutchbook.core.money import MICRO, Price
 from dutchbook.core.venue import BookSnapshot
-from dutchbook.venues.polymarket.tokens import MarketTokens
+from dutchbook.venues.polymarket.frames import (
+    FRAME,
+    KINDS,
+    KNOWN,
+    UNREADABLE,
+    BookFrame,
+    Kind,
+    Message,
+    MicrosOf,
+    PriceChangeFrame,
+    ResolvedFrame,
+    TickSizeFrame,
+    sizes_of,
+)
+from dutchbook.venues.polymarket.tokens import MarketTokens, condition_key
 
+ASSETS_PER_SOCKET: Final = 100
+"""About 130 books of a hundred levels a side fill the megabyte that some clients stop at."""
 HEARTBEAT: Final = b"PING"
 ANSWER: Final = b"PONG"
-
-
-_SCALE: Final[tuple[int, ...]] = tuple(10 ** (6 - places) for places in range(7))
-
-
-class MicrosOf(dict[str, int]):
-    """Millionths by their decimal text, remembered: prices and sizes repeat. Raises ValueError for other text."""
-
-    LIMIT: Final = 50_000
-
-    def __missing__(self, text: str) -> int:
-        whole, dot, places = text.partition(".")
-        if dot and len(places) <= 6 and text.isascii() and whole.isdigit() and places.isdigit():
-            # sizes are seldom seen twice: the usual shape does not go through the general parser
-            value = int(whole + places) * _SCALE[len(places)]
-        else:
-            value = parse_micros(text, "price or size")
-        if len(self) >= self.LIMIT:
-            self.clear()
-        self[text] = value
-        return value
-
-
-class _Level(msgspec.Struct, gc=False):
-    price: str
-    size: str
-
-
-class _Book(msgspec.Struct, tag_field="event_type", tag="book", gc=False):
-    asset_id: str
-    timestamp: str
-    bids: list[_Level]
-    asks: list[_Level]
-
-
-class _Change(msgspec.Struct, gc=False):
-    asset_id: str
-    price: str
-    size: str
-    side: str
-    best_bid: str | None = None
-    best_ask: str | None = None
-
-
-class _PriceChange(msgspec.Struct, tag_field="event_type", tag="price_change", gc=False):
-    timestamp: str
-    price_changes: list[_Change]
-
-
-class _TickSize(msgspec.Struct, tag_field="event_type", tag="tick_size_change"):
-    asset_id: str
-    old_tick_size: str
-    new_tick_size: str
-
-
-class _Resolved(msgspec.Struct, tag_field="event_type", tag="market_resolved"):
-    market: str
-    winning_asset_id: str | None = None
-
-
-class _LastTrade(msgspec.Struct, tag_field="event_type", tag="last_trade_price"):
-    """Read and dropped: prints change no book."""
-
-
-class _BestPrices(msgspec.Struct, tag_field="event_type", tag="best_bid_ask"):
-    """Read and dropped: every level change carries the best prices already."""
-
-
-class _NewMarket(msgspec.Struct, tag_field="event_type", tag="new_market"):
-    """Read and dropped: the catalogue finds new markets."""
-
-
-UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_Message = _Book | _PriceChange | _TickSize | _Resolved | _LastTrade | _BestPrices | _NewMarket
-_FRAME: Final = msgspec.json.Decoder(list[_Message] | _Message)
-
-
-class _Kind(msgspec.Struct):
-    event_type: str = ""
-
-
-_KINDS: Final = msgspec.json.Decoder(list[_Kind] | _Kind)
-_KNOWN: Final = frozenset({"book", "price_change", "tick_size_change", "market_resolved", ""})
-"""Message kinds that, unreadable, may hide a change of a book."""
 
 
 class _Line:
     """One market on the stream: its book, and the level changes that wait for a snapshot."""
 
-    __slots__ = ("best_ask", "best_bid", "book", "pending")
+    __slots__ = ("best_ask", "best_bid", "book", "hash", "pending")
 
     def __init__(self, market: MarketId) -> None:
         self.book = Book(market)
@@ -121,6 +53,8 @@ class _Line:
         self.pending: dict[tuple[bool, int], tuple[int, int]] = {}
         self.best_bid: str | None = None
         self.best_ask: str | None = None
+        # the venue's hash of the whole book after the last change
+        self.hash: str | None = None
 
 
 class PolymarketBookStream:
@@ -131,12 +65,14 @@ class PolymarketBookStream:
     def __init__(self, url: str, tokens: Mapping[MarketId, MarketTokens]) -> None:
         self.url = url
         self.outbox: list[bytes] = []
+        self.drifts = 0
+        """Full books that showed ours to have been wrong, though the best prices had always agreed."""
         self._lines = {market: _Line(market) for market in tokens}
         self.books: Mapping[MarketId, Book] = {market: line.book for market, line in self._lines.items()}
         self._tokens = dict(tokens)
         self._by_yes = {ids.yes: self._lines[market] for market, ids in tokens.items()}
         self._by_token = {token: market for market, ids in tokens.items() for token in (ids.yes, ids.no)}
-        self._by_condition = {ids.condition: market for market, ids in tokens.items()}
+        self._by_condition = {condition_key(ids.condition): market for market, ids in tokens.items()}
         self._micros = MicrosOf()
 
     def headers(self, wall_ns: int) -> Mapping[str, str]:
@@ -144,11 +80,14 @@ class PolymarketBookStream:
         return {}
 
     def opened(self) -> None:
-        """Queue the subscription; the venue answers with one book per token."""
+        """Queue the subscription, in parts so that no answer is huge; the venue answers with one book per token."""
         self._drop_all()
-        self.outbox.append(
-            msgspec.json.encode({"type": "market", "assets_ids": list(self._by_yes), "custom_feature_enabled": True})
-        )
+        tokens = list(self._by_yes)
+        first: dict[str, object] = {"type": "market"}
+        for start in range(0, len(tokens), ASSETS_PER_SOCKET):
+            part = {"assets_ids": tokens[start : start + ASSETS_PER_SOCKET], "custom_feature_enabled": True}
+            self.outbox.append(msgspec.json.encode(first | part))
+            first = {"operation": "subscribe"}
 
     def closed(self) -> Sequence[StreamEvent]:
         """The socket is gone; its books come back with the next one's snapshots."""
@@ -160,7 +99,7 @@ class PolymarketBookStream:
         if data == ANSWER:
             return ()
         try:
-            frame = _FRAME.decode(data)
+            frame = FRAME.decode(data)
         except UNREADABLE as error:
             return self._unread(data, str(error), received_ns)
         events: list[StreamEvent] = []
@@ -195,19 +134,19 @@ class PolymarketBookStream:
             return (self._gap(line, "the loaded book's best prices are not the stream's"),)
         return (book,)
 
-    def _take(self, message: _Message, received_ns: int, events: list[StreamEvent]) -> None:
-        if type(message) is _PriceChange:
+    def _take(self, message: Message, received_ns: int, events: list[StreamEvent]) -> None:
+        if type(message) is PriceChangeFrame:
             self._change(message, received_ns, events)
-        elif type(message) is _Book:
+        elif type(message) is BookFrame:
             self._snapshot(message, received_ns, events)
-        elif type(message) is _TickSize:
+        elif type(message) is TickSizeFrame:
             market = self._by_token.get(message.asset_id)
             if market is not None:
                 events.append(MarketChanged(market, f"tick {message.old_tick_size} -> {message.new_tick_size}"))
-        elif type(message) is _Resolved:
+        elif type(message) is ResolvedFrame:
             self._resolve(message, events)
 
-    def _change(self, message: _PriceChange, received_ns: int, events: list[StreamEvent]) -> None:
+    def _change(self, message: PriceChangeFrame, received_ns: int, events: list[StreamEvent]) -> None:
         by_yes, micros = self._by_yes, self._micros
         line: _Line | None = None
         try:
@@ -223,7 +162,7 @@ class PolymarketBookStream:
                 if not bid and change.side != "SELL":
                     raise MalformedFrame(f"side {change.side!r} is neither BUY nor SELL")
                 price, size = micros[change.price], micros[change.size]
-                line.best_bid, line.best_ask = change.best_bid, change.best_ask
+                line.best_bid, line.best_ask, line.hash = change.best_bid, change.best_ask, change.hash
                 book = line.book
                 if book.live:
                     (book.bids if bid else book.asks).set(price, size)
@@ -260,29 +199,36 @@ class PolymarketBookStream:
         except ValueError:
             return False
 
-    def _snapshot(self, message: _Book, received_ns: int, events: list[StreamEvent]) -> None:
+    def _snapshot(self, message: BookFrame, received_ns: int, events: list[StreamEvent]) -> None:
         line = self._by_yes.get(message.asset_id)
         if line is None:
             return
-        micros = self._micros
+        micros, book = self._micros, line.book
+        # the hash of the last change says that nothing has changed since: then our levels must be these
+        compared = book.live and message.hash is not None and message.hash == line.hash
+        before = (book.bids.levels(), book.asks.levels()) if compared else None
+        line.hash = message.hash
         try:
             at_ms = int(message.timestamp)
-            line.book.snapshot(
-                [(micros[level.price], micros[level.size]) for level in message.bids],
-                [(micros[level.price], micros[level.size]) for level in message.asks],
+            book.snapshot(
+                zip([micros[level.price] for level in message.bids], sizes_of(message.bids), strict=True),
+                zip([micros[level.price] for level in message.asks], sizes_of(message.asks), strict=True),
             )
         except (ValueError, MalformedFrame) as error:
             events.append(StreamTrouble(f"book: {error}", terminal=False))
             events.append(self._gap(line, f"book: {error}"))
             return
+        if before is not None and before != (book.bids.levels(), book.asks.levels()):
+            self.drifts += 1
+            events.append(StreamTrouble(f"{book.market}: the kept book had drifted from the venue's", terminal=False))
         line.pending.clear()
-        line.book.as_of_ns = at_ms * MILLISECOND
-        line.book.received_ns = received_ns
-        events.append(self._gap(line, "the snapshot is crossed") if line.book.crossed else line.book)
+        book.as_of_ns = at_ms * MILLISECOND
+        book.received_ns = received_ns
+        events.append(self._gap(line, "the snapshot is crossed") if book.crossed else book)
 
-    def _resolve(self, message: _Resolved, events: list[StreamEvent]) -> None:
+    def _resolve(self, message: ResolvedFrame, events: list[StreamEvent]) -> None:
         """The stream's word on a result is early and not always there: never final, the poll decides."""
-        market = self._by_condition.get(message.market)
+        market = self._by_condition.get(condition_key(message.market))
         if market is None:
             return
         winner = message.winning_asset_id
@@ -295,7 +241,7 @@ class PolymarketBookStream:
     def _unread(self, data: bytes, error: str, received_ns: int) -> Sequence[StreamEvent]:
         """A frame outside the schema. An array is tried message by message; new kinds are passed over."""
         try:
-            kinds = _KINDS.decode(data)
+            kinds = KINDS.decode(data)
         except UNREADABLE:
             shown = data[:80].decode("utf-8", "replace")
             trouble = StreamTrouble(f"unreadable frame {shown!r}: {error}", terminal=False)
@@ -306,8 +252,8 @@ class PolymarketBookStream:
             for raw in msgspec.json.decode(data, type=list[msgspec.Raw]):
                 events.extend(self.receive(bytes(raw), received_ns))
             return events
-        kind = (kinds[0] if kinds else _Kind()) if isinstance(kinds, list) else kinds
-        if kind.event_type not in _KNOWN:
+        kind = (kinds[0] if kinds else Kind()) if isinstance(kinds, list) else kinds
+        if kind.event_type not in KNOWN:
             return ()
         reason = f"{kind.event_type or 'frame without event_type'}: {error}"
         return (StreamTrouble(reason, terminal=False), self._gap_all(reason))
@@ -325,4 +271,4 @@ class PolymarketBookStream:
         for line in self._lines.values():
             line.book.invalidate()
             line.pending.clear()
-            line.best_bid = line.best_ask = None
+            line.best_bid = line.best_ask = line.hash = None

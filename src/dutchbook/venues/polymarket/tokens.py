@@ -14,6 +14,23 @@ from dutchbook.core.market import Market
 from dutchbook.venues.polymarket.signing import ExchangeContract, exchange_of, is_v2_asset
 
 
+def condition_key(condition: str) -> str:
+    """A condition id as a key: v2 ids have 31 bytes, and some services pad them with a zero byte to 32."""
+    return condition.lower()[:64]
+
+
+@dataclass(frozen=True, slots=True)
+class SportsFacts:
+    """What ties a sports market to its game, as the venue states it; `line` is decimal text (spread or total)."""
+
+    game_id: str
+    market_type: str
+    line: str = ""
+    home: str = ""
+    away: str = ""
+    series: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class MarketTokens:
     """One market's ids on the venue. `yes` is the token of outcome 0, `no` of outcome 1 (decimal text)."""
@@ -22,6 +39,7 @@ class MarketTokens:
     yes: str
     no: str
     neg_risk: bool
+    sports: SportsFacts | None = None
 
     def token(self, outcome: Outcome) -> str:
         return self.yes if outcome is Outcome.YES else self.no
@@ -52,7 +70,7 @@ class TokenRegistry:
         self._markets[market.id] = market
         self._claims[tokens.yes] = Claim(market.id, Outcome.YES)
         self._claims[tokens.no] = Claim(market.id, Outcome.NO)
-        self._conditions[tokens.condition] = market.id
+        self._conditions[condition_key(tokens.condition)] = market.id
 
     def update(self, market: Market) -> None:
         """A newer description of a market whose tokens are known; raises InvalidOrder when they are not."""
@@ -78,7 +96,7 @@ class TokenRegistry:
 
     def market_of(self, condition: str) -> MarketId | None:
         """The market behind a condition id, if it was read."""
-        return self._conditions.get(condition)
+        return self._conditions.get(condition_key(condition))
 
     def __contains__(self, market: object) -> bool:
         return market in self._tokens

@@ -13,6 +13,7 @@ import msgspec
 from dutchbook.core.errors import DutchbookError
 from dutchbook.core.events import FillFailed, FillSeen, OrderSeen, StreamEvent, StreamTrouble
 from dutchbook.venues.polymarket.config import ApiCredentials
+from dutchbook.venues.polymarket.frames import UNREADABLE
 from dutchbook.venues.polymarket.reads import (
     OpenOrder,
     Trade,
@@ -23,7 +24,7 @@ from dutchbook.venues.polymarket.reads import (
     read_fill,
     trade_status,
 )
-from dutchbook.venues.polymarket.stream import ANSWER, HEARTBEAT, UNREADABLE
+from dutchbook.venues.polymarket.stream import ANSWER, HEARTBEAT
 from dutchbook.venues.polymarket.tokens import TokenRegistry
 
 

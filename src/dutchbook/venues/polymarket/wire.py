@@ -190,6 +190,14 @@ def is_web_page(body: bytes) -> bool:
     return body.lstrip()[:1] == b"<"
 
 
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
 def error_text(body: bytes) -> tuple[str, str]:
     """(message, the venue's own code) of an error body; the first bytes as they are when it is not JSON."""
     try:
@@ -197,6 +205,13 @@ def error_text(body: bytes) -> tuple[str, str]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return WEB_PAGE if is_web_page(body) else body[:200].decode("utf-8", "replace").strip(), ""
     return answer.error or answer.error_msg or "", str(answer.code or "")
+
+
+def restriction(status: int, body: bytes) -> str:
+    """What an answer that is no 200 says about the venue or the account, as one of our codes; "" when nothing."""
+    text, venue_code = error_text(body)
+    known = meaning_of(venue_code) or meaning_of(text)
+    return known[1] if known is not None else _REFUSING.get(status, "")
 
 
 def read_post_answer(status: int, body: bytes, identity: str, intent: Intent) -> OrderReport:
@@ -214,7 +229,8 @@ def read_post_answer(status: int, body: bytes, identity: str, intent: Intent) ->
         known = meaning_of(venue_code) or meaning_of(text)
         if status not in _REFUSING and known is not None and known[1] not in _EXCUSED.get(status, ()):
             known = None
-        if known is None and status in _REFUSING and (text or status != 400):
+        # a 400 that cannot be read may have said `Duplicated`: then the order is there
+        if known is None and status in _REFUSING and (status != 400 or (text and _is_json(body))):
             known = (ReportStatus.REJECTED, venue_code or _REFUSING[status])
         what, code = known or (ReportStatus.UNKNOWN, venue_code or str(status))
         return report(what, text or f"HTTP {status}", code)
@@ -252,6 +268,14 @@ def read_post_answer(status: int, body: bytes, identity: str, intent: Intent) ->
         return report(ReportStatus.UNKNOWN, "matched without amounts", word, order=order_id)
     rests = intent.tif not in MARKETABLE and filled < intent.size
     return report(ReportStatus.RESTING if rests else ReportStatus.DONE, "", word, filled, order_id)
+
+
+def answered_order(body: bytes) -> str:
+    """The order id in one answer; "" when it names none or cannot be read."""
+    try:
+        return msgspec.json.decode(body, type=_PostAnswer).order_id or ""
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
 
 
 def _amount(value: msgspec.Raw, size: Size) -> Size | None:

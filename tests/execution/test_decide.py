@@ -1,0 +1,200 @@
+"""What a trade does next, as a pure function of its facts: the same facts give the same steps, and nothing is remembered."""
+
+from __future__ import annotations
+
+import copy
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dutchbook.core.book import Book
+from dutchbook.core.claim import MarketId
+from dutchbook.core.clock import SECOND
+from dutchbook.core.facts import OrderAbsent
+from dutchbook.core.money import MICRO
+from dutchbook.core.order import Action, OrderEvent, TimeInForce
+from dutchbook.core.trade import Turn
+from dutchbook.execution.actions import Ask, AskFills, Cancel, Finish, Place, Step, Void, Wait
+from dutchbook.execution.decide import Policy, decide
+from execution.books import KALSHI, MARKETS, POLYMARKET, Story, book
+
+POLICY = Policy(absence_margin_ns={"kalshi": 10 * SECOND, "polymarket": 60 * SECOND})
+TEN = 10 * MICRO
+
+
+def deep() -> dict[MarketId, Book]:
+    """Books in which completing (NO at 60) loses less than unwinding (YES at 38)."""
+    return {KALSHI: book(KALSHI, [(38, 100)], [(42, 100)]), POLYMARKET: book(POLYMARKET, [(40, 100)], [(54, 100)])}
+
+
+def thin() -> dict[MarketId, Book]:
+    """Books in which unwinding loses less."""
+    return {KALSHI: book(KALSHI, [(38, 100)], [(42, 100)]), POLYMARKET: book(POLYMARKET, [(20, 100)], [(54, 100)])}
+
+
+def steps(story: Story, books: dict[MarketId, Book], wall_ns: int = 10_000) -> list[Step]:
+    return decide(story.trade, books, MARKETS, 0, wall_ns, POLICY)
+
+
+def step(story: Story, books: dict[MarketId, Book], wall_ns: int = 10_000) -> Step:
+    (only,) = steps(story, books, wall_ns)
+    return only
+
+
+def test_an_order_that_is_out_is_waited_for() -> None:
+    assert all(isinstance(each, Wait) for each in steps(Story(), deep()))
+
+
+def test_equal_counts_lock() -> None:
+    found = step(Story().ends("t.0.1", TEN).ends("t.1.1", TEN), deep())
+    assert isinstance(found, Finish)
+    assert found.turn is Turn.LOCK
+
+
+def test_nothing_filled_is_a_miss() -> None:
+    found = step(Story().ends("t.0.1").ends("t.1.1", event=OrderEvent.REJECT), deep())
+    assert isinstance(found, Finish)
+    assert found.turn is Turn.MISS
+
+
+def test_a_resting_order_is_not_a_fill_and_is_taken_out() -> None:
+    assert step(Story().moves("t.0.1", OrderEvent.REST).ends("t.1.1"), deep()) == Cancel("t.0.1")
+
+
+def test_a_delayed_order_is_not_a_fill_and_is_asked_about() -> None:
+    assert step(Story().moves("t.0.1", OrderEvent.DELAY).ends("t.1.1"), deep()) == Ask("t.0.1")
+
+
+def test_a_count_that_no_fill_explains_is_asked_for() -> None:
+    story = Story().moves("t.0.1", OrderEvent.FINISH, filled=TEN).ends("t.1.1", TEN)
+    assert step(story, deep()) == AskFills("t.0.1")
+
+
+def test_nothing_is_decided_about_the_legs_while_one_order_is_unknown() -> None:
+    story = Story().ends("t.0.1", TEN).moves("t.1.1", OrderEvent.LOSE)
+    assert steps(story, thin()) == [Ask("t.1.1")]
+
+
+def test_absence_is_evidence_only_past_deadline_and_margin_and_twice() -> None:
+    story = Story().ends("t.0.1", TEN).moves("t.1.1", OrderEvent.LOSE)
+    just = story.trade.order("t.1.1").plan.send_by_ns + 60 * SECOND
+    for as_of, wanted in ((just, Ask), (just, Ask), (just + 1, Ask), (just + 1, Void)):
+        story.trade.apply(OrderAbsent("t", "t.1.1", as_of), 0)
+        assert isinstance(step(story, thin()), wanted)
+
+
+def test_an_order_with_a_fill_is_never_void() -> None:
+    story = Story().ends("t.0.1", TEN).moves("t.1.1", OrderEvent.LOSE)
+    for _ in range(3):
+        story.trade.apply(OrderAbsent("t", "t.1.1", 1 << 62), 0)
+    story.ends("t.1.1", MICRO, event=OrderEvent.LOSE)
+    assert step(story, thin()) == Ask("t.1.1")
+
+
+def test_completing_takes_what_is_there_and_the_first_sale_is_fill_or_kill() -> None:
+    buy = step(Story().ends("t.0.1", TEN).ends("t.1.1"), deep())
+    assert isinstance(buy, Place)
+    assert (buy.turn, buy.intents[0].action, buy.intents[0].tif) == (Turn.HEDGE, Action.BUY, TimeInForce.IOC)
+    sale = step(Story().ends("t.0.1", TEN).ends("t.1.1"), thin())
+    assert isinstance(sale, Place)
+    assert (sale.turn, sale.intents[0].action, sale.intents[0].tif) == (Turn.UNWIND, Action.SELL, TimeInForce.FOK)
+    assert not sale.intents[0].reduce_only
+
+
+def test_the_second_sale_takes_what_is_there_and_only_reduces() -> None:
+    story = Story().ends("t.0.1", TEN).ends("t.1.1")
+    story.ends(story.next_round(0, Action.SELL, turn=Turn.UNWIND))
+    sale = step(story, thin())
+    assert isinstance(sale, Place)
+    assert (sale.intents[0].tif, sale.intents[0].reduce_only) == (TimeInForce.IOC, True)
+
+
+def test_contracts_that_are_not_settled_are_waited_for() -> None:
+    books = {KALSHI: book(KALSHI), POLYMARKET: book(POLYMARKET, [], [(54, 100)])}
+    assert isinstance(step(Story().ends("t.0.1").ends("t.1.1", TEN, sellable=False), books), Wait)
+    assert isinstance(step(Story().ends("t.0.1").ends("t.1.1", TEN), books), Place)
+
+
+def test_what_the_venue_refused_twice_is_left_for_the_other_way_out() -> None:
+    story = Story().ends("t.0.1", TEN).ends("t.1.1", event=OrderEvent.REJECT)
+    again = step(story, deep())
+    assert isinstance(again, Place)
+    assert again.turn is Turn.HEDGE
+    story.ends(story.next_round(1, Action.BUY), event=OrderEvent.REJECT)
+    other = step(story, deep())
+    assert isinstance(other, Place)
+    assert (other.turn, other.intents[0].leg) == (Turn.UNWIND, 0)
+
+
+def test_two_orders_that_brought_nothing_are_a_reason_to_pause() -> None:
+    story = Story().ends("t.0.1", TEN).ends("t.1.1")
+    story.ends(story.next_round(1, Action.BUY))
+    paused = step(story, deep(), story.now + SECOND // 4)
+    assert paused == Wait(3 * SECOND // 4, "the last orders brought nothing")
+    assert isinstance(step(story, deep(), story.now + SECOND), Place)
+
+
+def test_an_order_that_brought_something_is_followed_at_once() -> None:
+    story = Story().ends("t.0.1", TEN).ends("t.1.1")
+    story.ends(story.next_round(1, Action.BUY), 6 * MICRO)
+    assert isinstance(step(story, deep(), story.now), Place)
+
+
+def test_rounds_used_up_is_naked_and_then_one_round_a_second() -> None:
+    story = Story().ends("t.0.1", TEN).ends("t.1.1")
+    for _ in range(POLICY.rounds - 1):
+        story.ends(story.next_round(0, Action.SELL, turn=Turn.UNWIND), MICRO)
+    found = step(story, thin())
+    assert isinstance(found, Finish)
+    assert found.turn is Turn.STRAND
+    story.turns(Turn.STRAND)
+    assert isinstance(step(story, thin(), story.now + SECOND - 1), Wait)
+    assert isinstance(step(story, thin(), story.now + SECOND), Place)
+
+
+def test_without_an_executable_price_the_trade_is_naked_and_waits() -> None:
+    nothing = {KALSHI: book(KALSHI), POLYMARKET: book(POLYMARKET)}
+    story = Story().ends("t.0.1", TEN).ends("t.1.1")
+    found = step(story, nothing)
+    assert isinstance(found, Finish)
+    assert found.turn is Turn.STRAND
+    assert isinstance(step(story.turns(Turn.STRAND), nothing), Wait)
+
+
+def test_dust_alone_ends_a_first_round_without_an_impossible_turn() -> None:
+    story = Story().ends("t.0.1", 4_000).ends("t.1.1")
+    found = step(story, deep())
+    assert isinstance(found, Finish)
+    assert found.turn is Turn.FLATTEN
+    story.turns(found.turn)
+    assert not story.trade.working
+
+
+ENDS = st.sampled_from([OrderEvent.FINISH, OrderEvent.REJECT, OrderEvent.LOSE, OrderEvent.REST, OrderEvent.DELAY])
+FILLED = st.integers(0, 10).map(lambda n: n * MICRO)
+
+
+@given(ENDS, FILLED, ENDS, FILLED, st.booleans(), st.integers(0, 99), st.integers(1, 98))
+@settings(max_examples=200, deadline=None)
+def test_the_same_facts_and_books_give_the_same_steps_and_change_nothing(
+    first: OrderEvent, one: int, second: OrderEvent, two: int, sellable: bool, depth: int, bid: int
+) -> None:
+    story = Story()
+    for order, event, filled in (("t.0.1", first, one), ("t.1.1", second, two)):
+        story.ends(order, 0 if event is OrderEvent.REJECT else filled, event=event, sellable=sellable)
+    books = {
+        KALSHI: book(KALSHI, [(bid, depth)], [(bid + 1, depth)]),
+        POLYMARKET: book(POLYMARKET, [(bid, 50)], [(bid + 1, 50)]),
+    }
+    before = copy.deepcopy(story.trade)
+    decided = steps(story, books)
+    assert decided
+    assert steps(story, books) == decided
+    assert story.trade == before
+    assert decide(copy.deepcopy(story.trade), books, MARKETS, 0, 10_000, POLICY) == decided
+    for each in decided:
+        if isinstance(each, Place):
+            assert not any(row.plan.id == intent.id for row in story.trade.orders() for intent in each.intents)
+            for intent in each.intents:
+                if intent.action is Action.SELL:
+                    assert intent.size <= story.trade.legs[intent.leg].sellable
