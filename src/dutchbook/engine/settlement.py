@@ -91,10 +91,19 @@ class Settlement:
                 continue
             value = result.yes_value if leg.claim.outcome is Outcome.YES else Price(MICRO - result.yes_value)
             payout = divide(value * Size(leg.held), MICRO, Rounding.FLOOR)
-            self._recorder.record(LegSettled(trade.id, index, result.yes_value, payout))
+            fee = 0 if self._fee_is_booked(leg.claim.market) else result.fee
+            self._recorder.record(LegSettled(trade.id, index, result.yes_value, payout, fee))
         if trade.flat:
             self._recorder.record(TradeTurned(trade.id, Turn.SETTLE, "every leg has paid"))
             self._compare(trade)
+
+    def _fee_is_booked(self, market: MarketId) -> bool:
+        """A venue's settlement fee is for the account's whole position: the first leg that is paid carries it."""
+        return any(
+            leg.settled is not None and leg.claim.market == market and leg.settled.fee
+            for trade in self._ledger.trades.values()
+            for leg in trade.legs
+        )
 
     def _compare(self, trade: TradeBook) -> None:
         link = self._links.get(trade.opened.link)

@@ -89,9 +89,14 @@ def at_risk(trade: TradeBook) -> Cash:
 
 
 def mark(trade: TradeBook, books: Mapping[MarketId, Book]) -> Cash:
-    """Result so far of an unresolved trade, contracts valued at the best executable bid (zero where there is none)."""
+    """Result so far of an unresolved trade, contracts valued at the best executable bid (zero where there is none).
+
+    A leg that has been paid is in the result already.
+    """
     value = 0
     for leg in trade.legs:
+        if leg.settled:
+            continue
         book = books.get(leg.claim.market)
         bid = book.best_demand(leg.claim.outcome) if book is not None and book.live else None
         value += divide((bid or Price(0)) * leg.held, MICRO, Rounding.FLOOR)

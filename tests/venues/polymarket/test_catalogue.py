@@ -21,7 +21,7 @@ from dutchbook.venues.polymarket.catalogue import (
     gamma_resolution,
     read_market,
 )
-from dutchbook.venues.polymarket.tokens import MarketTokens
+from dutchbook.venues.polymarket.tokens import MarketTokens, SportsFacts
 from venues.polymarket.desk import MARKET, NO_TOKEN, SLUG, YES_TOKEN
 
 V2_IDS = [
@@ -225,3 +225,15 @@ def test_the_second_source_of_results(status: str, payouts: list | None, value: 
     row = msgspec.convert({"status": status, "payouts": payouts}, ResolutionRow)
     expected = None if value is None else Resolution(MARKET, Price(value), final=True)
     assert data_resolution([row], MARKET) == expected
+
+
+def test_a_sports_market_says_which_game_which_kind_and_which_line() -> None:
+    event = {"slug": "phx-mia", "homeTeamName": "Heat", "awayTeamName": "Suns", "gameId": 77, "seriesSlug": "nba-2027"}
+    row = gamma(sportsMarketType="totals", line=221.5, events=[event])
+    _, tokens = read_market(row, None, Cash(MICRO))
+    assert tokens.sports == SportsFacts("77", "totals", "221.5", "Heat", "Suns", "nba-2027")
+
+
+def test_a_market_that_is_no_sport_names_no_game() -> None:
+    for row in (gamma(), gamma(events=None)):
+        assert read_market(row, None, Cash(MICRO))[1].sports is None

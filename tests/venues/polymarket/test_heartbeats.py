@@ -117,7 +117,6 @@ async def test_a_heartbeat_that_fails_is_counted_and_tried_again(desk: Desk) -> 
     no = Response(502, b"<html>")
     trading, wire = broken(desk, lambda request: no if "heartbeats" in request.url else None)
     trading.heartbeats.asked = True
-    began = desk.clock.now
     feeding = asyncio.create_task(trading.keep_alive())
     await turns(20)
     feeding.cancel()

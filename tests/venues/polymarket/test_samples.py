@@ -16,7 +16,7 @@ from dutchbook.core.money import Cash
 from dutchbook.core.order import ReportStatus
 from dutchbook.venues.polymarket.catalogue import ClobMarket, GammaMarket, gamma_resolution, read_market
 from dutchbook.venues.polymarket.config import ApiCredentials
-from dutchbook.venues.polymarket.reads import OpenOrder, Page, Trade, decode, order_report, read_balance
+from dutchbook.venues.polymarket.reads import OpenOrder, Page, Trade, book_hash, decode, order_report, read_balance
 from dutchbook.venues.polymarket.stream import PolymarketBookStream
 from dutchbook.venues.polymarket.tokens import MarketTokens, TokenRegistry
 from dutchbook.venues.polymarket.user_stream import PolymarketUserStream
@@ -199,3 +199,12 @@ def test_every_recorded_market_is_read_or_refused_by_name() -> None:
             refused += 1
     assert read > 0
     assert read > refused
+
+
+def test_recorded_books_carry_the_hash_that_we_compute() -> None:
+    """The frames leave out two fields that a REST book has; all of these markets have the usual values."""
+    lines = (DATA / "wire_samples" / "both" / "polymarket_book.jsonl").read_text().splitlines()
+    books = [json.loads(line) | {"min_order_size": "5", "neg_risk": False} for line in lines]
+    assert len(books) == 10
+    for book in books:
+        assert book_hash(json.dumps(book).encode()) == book["hash"]

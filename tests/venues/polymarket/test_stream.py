@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -10,12 +11,14 @@ from hypothesis import strategies as st
 
 from dutchbook.core.account import Resolution
 from dutchbook.core.book import Book
-from dutchbook.core.claim import Outcome
+from dutchbook.core.claim import Outcome, market_id
 from dutchbook.core.clock import MILLISECOND
 from dutchbook.core.events import BookGap, MarketChanged, MarketResolved, StreamTrouble
 from dutchbook.core.money import MICRO, Price
 from dutchbook.core.venue import BookSnapshot
+from dutchbook.venues.polymarket.frames import Level, sizes_of
 from dutchbook.venues.polymarket.stream import PolymarketBookStream
+from dutchbook.venues.polymarket.tokens import MarketTokens
 from venues.polymarket.desk import MARKET, NO_TOKEN, TOKENS, YES_TOKEN, micros
 
 CENT = 10_000
@@ -357,3 +360,54 @@ def test_sizes_and_prices_are_read_to_the_millionth() -> None:
         [(micros("0.4975"), 10_000), (100, 10_500_100_000_000)],
         [(999_900, 199_313_131)],
     )
+
+
+def test_a_book_that_drifted_unseen_is_noticed_by_the_next_full_book_of_the_same_hash() -> None:
+    """The best prices agreed all along; the hash says that nothing changed since, and yet a level differs."""
+    stream = started()
+    agreed = change("0.48", "500", "BUY", "0.5", "0.51") | {"hash": "same"}
+    stream.receive(frame(changes(agreed)), 2)
+    true = book({"0.48": "499", "0.50": "200"}, {"0.53": "400", "0.51": "150.5"}) | {"hash": "same"}
+    trouble, mended = stream.receive(frame(true), 3)
+    assert isinstance(trouble, StreamTrouble) and "drifted" in trouble.reason and stream.drifts == 1
+    assert mended is stream.books[MARKET] and sides(stream)[0] == [(500_000, 200_000_000), (480_000, 499_000_000)]
+
+
+@pytest.mark.parametrize(("hash_text", "size"), [("same", "500"), ("other", "499")])
+def test_a_full_book_that_agrees_or_is_of_another_moment_is_no_drift(hash_text: str, size: str) -> None:
+    stream = started()
+    stream.receive(frame(changes(change("0.48", "500", "BUY", "0.5", "0.51") | {"hash": "same"})), 2)
+    newer = book({"0.48": size, "0.50": "200"}, {"0.53": "400", "0.51": "150.5"}) | {"hash": hash_text}
+    assert stream.receive(frame(newer), 3) == [stream.books[MARKET]] and stream.drifts == 0
+
+
+def test_many_markets_are_subscribed_a_hundred_at_a_time() -> None:
+    tokens = {
+        market_id("polymarket", f"m-{number}"): MarketTokens(f"0x{number:064x}", f"{number}1", f"{number}2", False)
+        for number in range(250)
+    }
+    stream = PolymarketBookStream("wss://x/ws/market", tokens)
+    stream.opened()
+    sent = [json.loads(message) for message in stream.outbox]
+    assert [len(message["assets_ids"]) for message in sent] == [100, 100, 50]
+    assert sent[0]["type"] == "market" and [message.get("operation") for message in sent[1:]] == ["subscribe"] * 2
+    assert len({token for message in sent for token in message["assets_ids"]}) == 250
+
+
+@given(st.lists(st.decimals(0, 10**9, allow_nan=False, places=6), max_size=8))
+def test_sizes_read_together_are_sizes_read_one_by_one(values: list[Decimal]) -> None:
+    texts = [f"{value.normalize():f}" for value in values]
+    assert sizes_of([Level("0.5", text) for text in texts]) == [micros(text) for text in texts]
+
+
+@given(st.lists(st.text("0123456789.,-+eE _", max_size=6), min_size=1, max_size=4))
+def test_a_size_is_read_as_the_careful_parser_reads_it_or_refused(texts: list[str]) -> None:
+    try:
+        wanted: list[int] | None = [micros(text) for text in texts]
+    except ValueError:
+        wanted = None
+    try:
+        read: list[int] | None = sizes_of([Level("0.5", text) for text in texts])
+    except ValueError:
+        read = None
+    assert read == wanted

@@ -355,9 +355,10 @@ class PolymarketTrading:
         """Trades that name an order, as taker or as maker. Asked by market: a match may be filed under either token."""
         condition = self._registry.tokens(order.intent.claim.market).condition
         rows = await self.session.rows("/data/trades", {"market": condition})
-        trades = [decode(row, Trade, "trade") for row in rows]
+        # pages shift while they are read: a trade listed twice is one trade
+        trades = {trade.id: trade for trade in (decode(row, Trade, "trade") for row in rows)}
         return [
             trade
-            for trade in trades
+            for trade in trades.values()
             if trade.taker_order_id == order_id or any(maker.order_id == order_id for maker in trade.maker_orders)
         ]

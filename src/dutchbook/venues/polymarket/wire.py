@@ -288,6 +288,9 @@ def _amount(value: msgspec.Raw, size: Size) -> Size | None:
     if text in ("", "null"):
         return None
     if not text.isdecimal():
-        return Size(parse_micros(text, "takingAmount/makingAmount"))
+        shares = parse_micros(text, "takingAmount/makingAmount")
+        if shares < 0:
+            raise ValueError(f"takingAmount/makingAmount: {text!r} is negative")
+        return Size(shares)
     number = int(text)
     return Size(number * MICRO if number * 1_000 < size else number)
