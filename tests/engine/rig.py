@@ -199,7 +199,12 @@ class Rig:
     def _sides(self, seam: Seam, entropy: SeededEntropy) -> dict[str, VenueSide]:
         kalshi, polymarket = self._accounts["kalshi"], self._accounts["polymarket"]
         kalshi_data, kalshi_trading = kalshi_pair(
-            KalshiConfig("http://kalshi/trade-api/v2", "ws://kalshi/trade-api/ws/v2", precision=Precision.DIRECT),
+            KalshiConfig(
+                "http://kalshi/trade-api/v2",
+                "ws://kalshi/trade-api/ws/v2",
+                precision=Precision.DIRECT,
+                thursday_pause=False,
+            ),
             KalshiKey(kalshi["key_id"], kalshi["private_key_pem"].encode()),
             seam,
             seam,

@@ -31,7 +31,8 @@ def kalshi_pair(
     config: KalshiConfig, key: KalshiKey, data: Transport, trading: Transport, clock: Clock, entropy: Entropy
 ) -> tuple[MarketData, Trading]:
     """Data and trading sides of Kalshi with one key."""
-    return KalshiData(config, data, clock, key), KalshiTrading(config, trading, clock, entropy, key)
+    side = KalshiTrading(config, trading, clock, entropy, key)
+    return KalshiData(config, data, clock, key, side.budget), side
 
 
 def polymarket_pair(

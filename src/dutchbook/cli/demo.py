@@ -1,5 +1,7 @@
 """`dutchbook demo`: both simulators and the real engine, in live mode against loopback, then a report with its proof.
 
+A venue of the operator's own may trade beside them (`--venue`).
+
 Reads no settings file, no `.env` and no secret variable; has a ledger of its own; refuses any URL that is not loopback.
 """
 
@@ -14,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dutchbook.cli.compose import kalshi_pair, links_from_rows, polymarket_pair, simulated_keys
+from dutchbook.cli.extra_venue import ExtraVenue, OpenVenue
 from dutchbook.cli.worlds import WorldProcess
 from dutchbook.core.clock import MILLISECOND, SECOND, Clock, Entropy, SystemClock, SystemEntropy
 from dutchbook.core.errors import DutchbookError
@@ -76,16 +79,30 @@ class Demo:
     seconds: float
     seed: int
     began_s: float
+    extra: ExtraVenue | None = None
+
+    async def close(self) -> None:
+        """End connections and simulators; the engine and its journal are closed before."""
+        if self.extra is not None:
+            await self.extra.close()
+        await self.transport.close()
+        await self.world.stop()
 
 
-async def open_demo(seed: int, seconds: float, ledger_path: Path) -> Demo:
-    """Start the simulators, connect the engine to them, and let it trade."""
+async def open_demo(seed: int, seconds: float, ledger_path: Path, open_venue: OpenVenue | None = None) -> Demo:
+    """Start the simulators, connect the engine to them (and to a venue of the operator's own), and let it trade."""
     world = await WorldProcess.start(seed)
     transport: AioTransport | None = None
+    extra: ExtraVenue | None = None
     try:
         clock, entropy = SystemClock(), SystemEntropy()
         transport = AioTransport(clock)
         sides = simulated_sides(world, transport, clock, entropy)
+        links = {link.id: link for link in links_from_rows(world.description["links"], approved=True)}
+        if open_venue is not None:
+            extra = await open_venue(clock, entropy, world.description)
+            sides |= extra.sides
+            links |= {link.id: link for link in extra.links}
         kalshi, polymarket = world.venue("kalshi"), world.venue("polymarket")
         journal = Journal.write(
             ledger_path,
@@ -96,15 +113,16 @@ async def open_demo(seed: int, seconds: float, ledger_path: Path) -> Demo:
                 accounts=(kalshi["accounts"][0]["key_id"], polymarket["accounts"][0]["address"]),
             ),
         )
-        links = links_from_rows(world.description["links"], approved=True)
-        engine = Engine(demo_config(), sides, links, journal, clock, entropy)
+        engine = Engine(demo_config(), sides, list(links.values()), journal, clock, entropy)
         await engine.start()
     except BaseException:
+        if extra is not None:
+            await extra.close()
         if transport is not None:
             await transport.close()
         await world.stop()
         raise
-    return Demo(engine, world, transport, journal, seconds, seed, time.monotonic())
+    return Demo(engine, world, transport, journal, seconds, seed, time.monotonic(), extra)
 
 
 def simulated_sides(
@@ -115,7 +133,7 @@ def simulated_sides(
     kalshi, polymarket = world.venue("kalshi"), world.venue("polymarket")
     rest = polymarket["rest_url"]
     kalshi_data, kalshi_trading = kalshi_pair(
-        KalshiConfig(kalshi["rest_url"], kalshi["ws_url"], precision=Precision.DIRECT),
+        KalshiConfig(kalshi["rest_url"], kalshi["ws_url"], precision=Precision.DIRECT, thursday_pause=False),
         kalshi_key,
         transport,
         transport,
@@ -158,8 +176,7 @@ async def settle_and_close(demo: Demo) -> dict[str, Any]:
     finished = await engine.stop("demo over")
     figures = report(demo, before + after, finished)
     demo.journal.close()
-    await demo.transport.close()
-    await demo.world.stop()
+    await demo.close()
     return figures
 
 
@@ -175,7 +192,7 @@ async def _proof(engine: Engine) -> list[str]:
 
 async def _until(done: Any, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while not done() and time.monotonic() < deadline:
+    while not done() and time.monotonic() < deadline:  # noqa: ASYNC110 - several parts are watched, none has an event
         await asyncio.sleep(0.05)
 
 
@@ -188,6 +205,8 @@ def report(demo: Demo, mismatches: list[str], finished: bool) -> dict[str, Any]:
     return {
         "seconds": demo.seconds,
         "seed": demo.seed,
+        "venues": sorted(engine.desk.venues),
+        "extra_venue": dict(demo.extra.statement()) if demo.extra is not None else None,
         "funnel": snapshot["funnel"],
         "trades": {
             "locked": figures.successful,

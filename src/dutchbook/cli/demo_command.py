@@ -21,6 +21,7 @@ from dutchbook.core.errors import LedgerError
 if TYPE_CHECKING:
     from dutchbook.cli.demo import Demo
     from dutchbook.cli.demo_screen import Screen
+    from dutchbook.cli.extra_venue import OpenVenue
     from dutchbook.cli.interrupt import Interrupt
 
 FOLDER = Path("demo-ledger")
@@ -30,24 +31,29 @@ TICK_S = 0.5
 def demo(
     seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long to trade.")] = 30,
     seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 1,
+    venue: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A venue of your own (Python), traded beside the two.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
 ) -> None:
     """Watch it work: the real engine trades on two simulated venues on this machine, then proves its books.
 
     Needs no account, no key and no network. Ctrl-C ends it early: trades under way are finished and the report is
-    printed. The exit status is 0 only when the ledger and both venues agree to the millionth of a dollar.
+    printed. The exit status is 0 only when the ledger and all venues agree to the millionth of a dollar.
     """
     from dutchbook.cli.demo_screen import LiveScreen, PlainScreen
+    from dutchbook.cli.extra_venue import venue_opener
     from dutchbook.cli.interrupt import run_interruptible
     from dutchbook.cli.logs import configure_logs
 
+    open_venue = None if venue is None else venue_opener(venue)
     ledger = _new_ledger(seed)
     log = ledger.with_suffix(".log")
     events: deque[str] = deque(maxlen=50)
     configure_logs(stream=None, file=log, remember=events.append)
     live = sys.stdout.isatty() and not as_json
     screen: Screen = LiveScreen(events) if live else PlainScreen()
-    figures = run_interruptible(lambda interrupt: _play(seconds, seed, ledger, screen, interrupt))
+    figures = run_interruptible(lambda interrupt: _play(seconds, seed, ledger, screen, interrupt, open_venue))
     figures["log"] = str(log)
     if as_json:
         say_json(figures)
@@ -57,7 +63,9 @@ def demo(
     raise typer.Exit(ExitStatus.OK if figures["ledger_matches_venues"] else ExitStatus.FAILED)
 
 
-async def _play(seconds: float, seed: int, ledger: Path, screen: Screen, interrupt: Interrupt) -> dict[str, Any]:
+async def _play(
+    seconds: float, seed: int, ledger: Path, screen: Screen, interrupt: Interrupt, open_venue: OpenVenue | None
+) -> dict[str, Any]:
     """Open, trade until time is up, settle, compare; the report's figures."""
     import asyncio
 
@@ -65,7 +73,7 @@ async def _play(seconds: float, seed: int, ledger: Path, screen: Screen, interru
 
     screen.open()
     try:
-        demo = await open_demo(seed, seconds, ledger)
+        demo = await open_demo(seed, seconds, ledger, open_venue)
         try:
             await _watch(demo, seconds, screen, interrupt)
             closing = asyncio.create_task(settle_and_close(demo))
@@ -73,8 +81,7 @@ async def _play(seconds: float, seed: int, ledger: Path, screen: Screen, interru
                 screen.show(demo, 0, "finishing trades, settling and comparing")
             figures = closing.result()
         except BaseException:
-            await demo.world.stop()
-            await demo.transport.close()
+            await demo.close()
             raise
     finally:
         screen.close()
@@ -124,8 +131,10 @@ def report_lines(figures: Mapping[str, Any]) -> list[str]:
     if figures["tick_to_order_us"] is not None:
         lines.append(f"speed       {figures['tick_to_order_us']} µs from a frame to its orders (median)")
     if figures["ledger_matches_venues"]:
+        venues = ", ".join(figures["venues"])
         lines.append(
-            "proof       the ledger and both venues agree to the millionth of a dollar, before and after settlement"
+            f"proof       the ledger and every venue ({venues}) agree to the millionth of a dollar, before and after "
+            "settlement"
         )
     else:
         lines.append("proof       FAILED: the ledger and the venues do not agree")

@@ -1,19 +1,21 @@
 """Recordings as venues: the markets that a recording is about, its frames as a book stream, and a tally after every frame.
 
-The stream code is the live one. What a recording does not state (fees, grids, closing times) is stated here, once, in the
-open; nothing is corrected in what it does state.
+The stream code is the live one; for recordings of ours the whole adapter is. What other recordings do not state (fees,
+grids, closing times) is stated here, once, in the open; nothing is corrected in what they do state.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId, market_id, native_of, venue_of
@@ -24,11 +26,16 @@ from dutchbook.core.fees import FeeSchedule, Precision, kalshi_fees, polymarket_
 from dutchbook.core.link import Link, LinkKind, State
 from dutchbook.core.market import Market, MarketStatus, TickGrid
 from dutchbook.core.money import MICRO, RATE_ONE, Cash, Price, Rate, Size, parse_rate
-from dutchbook.core.venue import BookStream
+from dutchbook.core.venue import BookStream, MarketData
 from dutchbook.feed.best_quotes import BestQuoteData
+from dutchbook.feed.record import Recorded, read_recording, recorded_frames
 from dutchbook.feed.recordings import Recording, kalshi_frames, quote_lines
-from dutchbook.venues.kalshi import KalshiConfig
+from dutchbook.feed.replay import ReplayChannel, ReplayedData, ReplayTransport
+from dutchbook.feed.virtual_time import VirtualClock
+from dutchbook.venues.kalshi import KalshiConfig, KalshiData, KalshiKey
+from dutchbook.venues.kalshi.config import PRODUCTION as KALSHI
 from dutchbook.venues.kalshi.stream import KalshiBookStream
+from dutchbook.venues.polymarket import PolymarketConfig, PolymarketData, TokenRegistry
 
 VENUE_OF_ROW: Final = {"kalshi": "kalshi", "polymarket_us": "polymarket"}
 """The venue column of a best-quotes recording, and whose adapter and paper exchange trade it. Polymarket US has no adapter
@@ -73,7 +80,8 @@ class Tally:
                 self.negative_levels += negative
                 self.gaps += not negative
             else:
-                self.troubles += 1
+                # a market that changed or got its result is news, and no trouble
+                self.troubles += isinstance(event, StreamTrouble)
                 self.crossed_books += isinstance(event, StreamTrouble) and event.reason.endswith("is crossed")
 
     def _touched(self, book: Book) -> None:
@@ -108,6 +116,23 @@ class TalliedStream:
 
     def closed(self) -> Sequence[StreamEvent]:
         return ()
+
+
+class HangingUpStream(TalliedStream):
+    """One whose recording keeps when the venue hung up: then its books are lost, though not at the recording's end."""
+
+    def __init__(self, stream: BookStream, tally: Tally, channel: ReplayChannel) -> None:
+        super().__init__(stream, tally)
+        self._closed = stream.closed
+        self._channel = channel
+
+    def closed(self) -> Sequence[StreamEvent]:
+        """The connection is gone, counted as a gap where it took live books."""
+        if self._channel.next_ns is None:
+            return ()
+        events = self._closed()
+        self._count(events)
+        return events
 
 
 class QuoteData(BestQuoteData):
@@ -208,13 +233,104 @@ def _window_market(ticker: str, closes_ns: int, precision: Precision) -> Market:
     return _market(market_id("kalshi", ticker), closes_ns, kalshi_fees(Rate(RATE_ONE), "quadratic", precision))
 
 
-def watched(markets: Iterable[Market]) -> list[Link]:
+def watched(markets: Iterable[MarketId]) -> list[Link]:
     """A link for each market alone: its book is kept and counted, and there is nothing to compare it with."""
     one, zero = Price(MICRO), Price(0)
     return [
-        Link(market.native, LinkKind.YES_NO, market.event, (State("yes"), State("no")), {market.id: (one, zero)})
+        Link(native_of(market), LinkKind.YES_NO, native_of(market), (State("yes"), State("no")), {market: (one, zero)})
         for market in markets
     ]
+
+
+# Recordings of ours
+
+
+class FramesData(ReplayedData):
+    """One venue of a recording of ours, tallied."""
+
+    def __init__(self, data: MarketData, natives: Sequence[str], tally: Tally, channel: ReplayChannel) -> None:
+        super().__init__(data, natives)
+        self._tally = tally
+        self._channel = channel
+
+    def stream(self, markets: Sequence[Market]) -> BookStream:
+        """The adapter's stream, tallied."""
+        return HangingUpStream(super().stream(markets), self._tally, self._channel)
+
+
+@dataclass(frozen=True, slots=True)
+class FramesContents:
+    """Recordings of ours that are played together, by venue."""
+
+    venues: Mapping[str, Recorded]
+
+    @property
+    def first_ns(self) -> int:
+        """When the first recorder began."""
+        return min(recorded.header.began_ns for recorded in self.venues.values())
+
+    @property
+    def markets(self) -> list[MarketId]:
+        """Everything recorded."""
+        return [market_id(venue, native) for venue, each in self.venues.items() for native in each.header.markets]
+
+
+def frames_contents(recording: Recording) -> FramesContents:
+    """The venues of a recording. Raises SettingsError for two of one venue, an unknown venue, or one without frames."""
+    venues: dict[str, Recorded] = {}
+    for path in recording.files:
+        recorded = read_recording(path)
+        venue = recorded.header.venue
+        if venue not in ("kalshi", "polymarket"):
+            raise SettingsError(f"{path}: venue {venue!r} is neither kalshi nor polymarket")
+        if venue in venues:
+            raise SettingsError(f"{path}: {venue} is in {venues[venue].path.name} already; a run has one file a venue")
+        if not recorded.frames:
+            raise SettingsError(f"{path}: holds no frames, so there is no book to rebuild")
+        venues[venue] = recorded
+    # in the order of their names, whatever the order of the files
+    return FramesContents(dict(sorted(venues.items())))
+
+
+def frames_links(contents: FramesContents, links: Iterable[Link], source: str) -> list[Link]:
+    """The links whose markets were all recorded. Raises SettingsError, naming what is missing, where that is none."""
+    recorded = set(contents.markets)
+    links = list(links)
+    whole = [link for link in links if recorded.issuperset(link.markets)]
+    if not whole:
+        missing = sorted({market for link in links for market in link.markets} - recorded)
+        raise SettingsError(
+            f"{source}: no link has all its markets in the recording; missing: {', '.join(missing[:5])}"
+        )
+    return whole
+
+
+def frames_sides(
+    contents: FramesContents, precision: Precision, tally: Tally, clock: VirtualClock
+) -> tuple[dict[str, FramesData], ReplayTransport]:
+    """The real adapters over a replay of what was recorded."""
+    transport = ReplayTransport(
+        {each.stream_url: recorded_frames(each.path) for each in contents.venues.values()},
+        clock,
+        {target: known for each in contents.venues.values() for target, known in each.answers.items()},
+        contents.first_ns,
+    )
+    sides: dict[str, FramesData] = {}
+    for venue, each in contents.venues.items():
+        data: MarketData
+        if venue == "kalshi":
+            config = replace(KALSHI, ws_url=each.stream_url, precision=precision)
+            data = KalshiData(config, transport, clock, _throw_away_key())
+        else:
+            data = PolymarketData(transport, PolymarketConfig(market_ws_url=each.stream_url), TokenRegistry())
+        sides[venue] = FramesData(data, each.header.markets, tally, transport.channels[each.stream_url])
+    return sides, transport
+
+
+def _throw_away_key() -> KalshiKey:
+    """The adapter signs its stream's handshake; a recording asks nobody."""
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return KalshiKey("replay", pem)
 
 
 # Best quotes

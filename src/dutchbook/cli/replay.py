@@ -2,7 +2,8 @@
 
 Same stream decoders, scanner, sizing, gate, executor and ledger as live; the clock jumps and randomness is seeded, so two
 runs of a recording make the same decisions to the byte (`decisions` in the report is the ledger's last hash). Every
-recording is played alone, with fresh books, account and ledger. Reaches no network and reads no settings file.
+recording is played alone, with fresh books, account and ledger; the files of one `dutchbook record`, one a venue, are one
+recording. Reaches no network and reads no settings file.
 """
 
 from __future__ import annotations
@@ -19,13 +20,18 @@ from typing import Annotated, Any, Final
 import typer
 
 from dutchbook.cli.compose import links_of_recording
+from dutchbook.cli.links import read_links
 from dutchbook.cli.output import ExitStatus, money, say_json
 from dutchbook.cli.paper import LATENCY_NS, paper_sides
 from dutchbook.cli.recorded import (
     Contents,
+    FramesContents,
     QuoteData,
     Tally,
     WindowData,
+    frames_contents,
+    frames_links,
+    frames_sides,
     quote_contents,
     quotes_of,
     url_of,
@@ -36,6 +42,7 @@ from dutchbook.cli.seeds import SeededEntropy
 from dutchbook.cli.sides import DataSide
 from dutchbook.core.clock import DAY, MINUTE, SECOND
 from dutchbook.core.errors import DutchbookError, SettingsError
+from dutchbook.core.fees import Precision
 from dutchbook.core.link import Link
 from dutchbook.core.mode import Mode
 from dutchbook.core.money import MICRO, Cash, Rate, parse_micros
@@ -52,8 +59,9 @@ from dutchbook.settings import Settings, TradingSettings, risk_limits
 
 MAX_BET: Final = Cash(50 * MICRO)
 NOTE: Final = (
-    "Fills are simulated on paper: the recorded books, depth consumed, latency both ways. Kalshi pays 0.07 x p(1 - p); "
-    "Polymarket US is traded as a Polymarket market with its own rate, 0.0695 x p(1 - p)."
+    "Fills are simulated on paper: the recorded books, depth consumed, latency both ways. Fees are those that `dutchbook "
+    "record` was told; other recordings state none: Kalshi 0.07 x p(1 - p), and Polymarket US, traded as a Polymarket "
+    "market, 0.0695 x p(1 - p)."
 )
 LEAD_NS: Final = 10 * SECOND
 """How long before the first frame the engine starts."""
@@ -87,7 +95,8 @@ def replay(
 ) -> dict[str, Any]:
     """Play recordings one after another; figures of all together and of each, as plain data, dollars as decimal text.
 
-    `links_path` says which instruments of a best-quotes recording belong together; default `links.jsonl` beside it.
+    `links_path` says which markets belong together; default `links.jsonl` beside the recording. Without one, recordings of
+    frames are played market by market.
     `ledger_path` keeps the ledger (with several recordings one each, their names added), else it is thrown away.
     `latency_ns` is the time to the paper exchange, and back. Raises SettingsError for what cannot be read.
     """
@@ -121,19 +130,31 @@ def _play(recording: Recording, links_path: Path | None, ledger: Path | None, te
         return run_virtual(loop, _run(recording, links, contents, path, clock, terms))
 
 
-def _look_through(recording: Recording, links_path: Path | None, terms: Terms) -> tuple[list[Link], Contents]:
+def _look_through(
+    recording: Recording, links_path: Path | None, terms: Terms
+) -> tuple[list[Link], Contents | FramesContents]:
     precision = terms.settings.kalshi.precision
     if recording.format is Format.KALSHI_WINDOW:
         contents = window_contents(recording, precision)
-        return watched(contents.markets["kalshi"]), contents
+        return watched(market.id for market in contents.markets["kalshi"]), contents
     beside = links_path or recording.files[0].with_name("links.jsonl")
+    if recording.format is Format.FRAMES:
+        frames = frames_contents(recording)
+        if links_path is None and not beside.exists():
+            return watched(frames.markets), frames
+        return frames_links(frames, read_links(beside), str(beside)), frames
     if not beside.exists():
         raise SettingsError(f"{beside}: no such links file; say which instruments belong together with --links FILE")
     links = links_of_recording(beside, Rate(0))
     return links, quote_contents(recording, links, precision)
 
 
-def _sides(recording: Recording, contents: Contents, tally: Tally, clock: VirtualClock) -> dict[str, DataSide]:
+def _sides(
+    recording: Recording, contents: Contents | FramesContents, tally: Tally, clock: VirtualClock, precision: Precision
+) -> tuple[dict[str, DataSide], ReplayTransport]:
+    if isinstance(contents, FramesContents):
+        ours, transport = frames_sides(contents, precision, tally, clock)
+        return {venue: DataSide(each, transport) for venue, each in ours.items()}, transport
     frames: dict[str, Iterator[tuple[int, bytes]]] = {}
     data: dict[str, QuoteData] = {}
     for venue, markets in contents.markets.items():
@@ -144,12 +165,15 @@ def _sides(recording: Recording, contents: Contents, tally: Tally, clock: Virtua
             frames[venue] = quotes_of(recording, venue)
             data[venue] = QuoteData(venue, markets, tally)
     transport = ReplayTransport({url_of(venue): each for venue, each in frames.items()}, clock)
-    return {venue: DataSide(each, transport) for venue, each in data.items()}
+    return {venue: DataSide(each, transport) for venue, each in data.items()}, transport
 
 
-def _config(settings: Settings) -> EngineConfig:
-    """Silence in a recording is the recorder's, not the venue's: it never ends a stream. How old a book may be still holds."""
-    limits = replace(risk_limits(settings), feed_silent_ns=NEVER_NS)
+def _config(settings: Settings, *, silence_is_kept: bool) -> EngineConfig:
+    """Silence in a recording is the recorder's and never ends a stream: recordings of ours keep when one ended, and what
+    proved it alive meanwhile (`silence_is_kept`), others do not. How old a book may be holds for all."""
+    limits = risk_limits(settings)
+    if not silence_is_kept:
+        limits = replace(limits, feed_silent_ns=NEVER_NS)
     return EngineConfig(
         mode=settings.mode,
         limits=limits,
@@ -162,17 +186,21 @@ def _config(settings: Settings) -> EngineConfig:
 
 
 async def _run(
-    recording: Recording, links: Sequence[Link], contents: Contents, ledger: Path, clock: VirtualClock, terms: Terms
+    recording: Recording,
+    links: Sequence[Link],
+    contents: Contents | FramesContents,
+    ledger: Path,
+    clock: VirtualClock,
+    terms: Terms,
 ) -> dict[str, Any]:
     tally = Tally()
     entropy = SeededEntropy(terms.seed)
-    public = _sides(recording, contents, tally, clock)
-    transport = next(iter(public.values())).transport
-    assert isinstance(transport, ReplayTransport)
+    public, transport = _sides(recording, contents, tally, clock, terms.settings.kalshi.precision)
     sides, observe = paper_sides(public, terms.settings, clock, entropy, latency_ns=terms.latency_ns)
     owner = Identity(terms.settings.mode.value, "replay", (recording.name,), ("simulated",))
     journal = Journal.write(ledger, owner)
-    engine = Engine(_config(terms.settings), sides, links, journal, clock, entropy, observe_book=observe)
+    config = _config(terms.settings, silence_is_kept=recording.format is Format.FRAMES)
+    engine = Engine(config, sides, links, journal, clock, entropy, observe_book=observe)
     await engine.start()
     began = time.perf_counter()
     await _first(transport.played(), engine.desk.failed.wait())
@@ -288,11 +316,12 @@ def command(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="Recordings: Kalshi frames (.ndjson, .ndjson.gz), best quotes (.csv, .csv.gz), or folders of them.",
+            help="Recordings: of `record` (.frames.gz, one for each venue, played together), Kalshi frames (.ndjson, "
+            ".ndjson.gz), best quotes (.csv, .csv.gz), or folders of them.",
         ),
     ],
     links: Annotated[
-        Path | None, typer.Option(help="Which instruments are the same bet; default: links.jsonl beside the quotes.")
+        Path | None, typer.Option(help="Which markets are the same bet; default: links.jsonl beside the recording.")
     ] = None,
     max_bet: Annotated[str, typer.Option(help="Largest worst cost of a bundle, dollars.")] = "50",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide everything and place nothing.")] = False,

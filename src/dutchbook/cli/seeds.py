@@ -137,7 +137,12 @@ def _sides(
     entropy: SeededEntropy,
 ) -> dict[str, VenueSide]:
     kalshi_data, kalshi_trading = kalshi_pair(
-        KalshiConfig("http://kalshi/trade-api/v2", "ws://kalshi/trade-api/ws/v2", precision=Precision.DIRECT),
+        KalshiConfig(
+            "http://kalshi/trade-api/v2",
+            "ws://kalshi/trade-api/ws/v2",
+            precision=Precision.DIRECT,
+            thursday_pause=False,
+        ),
         KalshiKey(kalshi["key_id"], kalshi["private_key_pem"].encode()),
         transport,
         transport,

@@ -36,6 +36,8 @@ def sim(
     latency_ms: Annotated[
         str, typer.Option(metavar="LOW:HIGH", help="Artificial network time each way, in milliseconds.")
     ] = "2:12",
+    control: Annotated[bool, typer.Option(help="Open POST /__control, which switches faults on and off.")] = False,
+    rate_limits: Annotated[bool, typer.Option(help="Enforce Kalshi's token buckets.")] = False,
 ) -> None:
     """Serve simulated venues (REST and WebSocket) on this machine.
 
@@ -48,9 +50,11 @@ def sim(
     try:
         if venue is Venue.BOTH:
             ports = {"kalshi": port, "polymarket": port + 1 if port else 0}
-            asyncio.run(run_world(seed, speed, ports=ports, latency=latency))
+            asyncio.run(run_world(seed, speed, ports=ports, latency=latency, control=control, rate_limits=rate_limits))
         else:
-            asyncio.run(run_exchange(venue.value, port, seed, speed, latency=latency))
+            asyncio.run(
+                run_exchange(venue.value, port, seed, speed, latency=latency, control=control, rate_limits=rate_limits)
+            )
     except OSError as error:
         raise SettingsError(f"--port {port}: cannot listen there ({error.strerror}); choose another port") from error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dutchbook.core.account import Balances, Positions, Resolution
 from dutchbook.core.book import Book
@@ -126,6 +126,30 @@ class MarketData(Protocol):
 
     def stream(self, markets: Sequence[Market]) -> BookStream:
         """A book stream over these markets."""
+
+
+@runtime_checkable
+class Scheduled(Protocol):
+    """A data side that can tell planned pauses ahead."""
+
+    async def windows(self) -> tuple[Window, ...]:
+        """Planned pauses that run now or begin soon."""
+
+
+@runtime_checkable
+class ManyStreams(Protocol):
+    """A data side that spreads many markets over several connections."""
+
+    def streams(self, markets: Sequence[Market]) -> Sequence[BookStream]:
+        """Book streams that together cover these markets."""
+
+
+@runtime_checkable
+class SignsAhead(Protocol):
+    """A trading side that prepares signatures before they are needed."""
+
+    async def sign_ahead(self) -> None:
+        """Run beside trading, for ever."""
 
 
 class Trading(Protocol):

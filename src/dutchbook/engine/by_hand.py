@@ -85,6 +85,10 @@ class ByHand:
             limit=limit,
             tif=tif,
         )
+        if not desk.sendable((intent,)):
+            raise Skip(
+                f"{leg.claim.market}: an order is in flight there, and its venue does not name orders; try again"
+            )
         prepared = self._prepare(intent)
         plan = order_plan(intent, prepared, desk.markets[leg.claim.market])
         desk.record(

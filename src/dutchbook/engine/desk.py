@@ -6,22 +6,23 @@ Holds state and hands it out; judges nothing, sends nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from dutchbook.core.book import Book
-from dutchbook.core.claim import MarketId
+from dutchbook.core.claim import MarketId, venue_of
 from dutchbook.core.clock import Clock, Entropy
 from dutchbook.core.errors import DutchbookError, ImpossibleEvent, LedgerError
 from dutchbook.core.facts import Alarmed, AnyFact, KillSwitchSet
 from dutchbook.core.link import Link
 from dutchbook.core.market import Market
+from dutchbook.core.order import Intent
 from dutchbook.core.position import TradeBook
 from dutchbook.core.transport import Transport
-from dutchbook.core.venue import MarketData, Trading
+from dutchbook.core.venue import MarketData, OrderIdentity, Trading
 from dutchbook.engine.config import EngineConfig
 from dutchbook.engine.funnel import Funnel
 from dutchbook.engine.view import Figures
@@ -61,6 +62,9 @@ class Desk:
         self.trading: Mapping[str, Trading] = {name: side.trading for name, side in venues.items()}
         netting = frozenset(name for name, side in venues.items() if side.trading.capabilities.nets_positions)
         self.ledger = Ledger(netting).replay(journal.records())
+        self._nameless = frozenset(
+            name for name, side in venues.items() if side.trading.capabilities.identity is OrderIdentity.NONE
+        )
         self.markets: dict[MarketId, Market] = {}
         self.books: dict[MarketId, Book] = {}
         self.identities: dict[str, tuple[str, str]] = {}
@@ -122,6 +126,30 @@ class Desk:
     def track(self, identity: str, trade: str, order: str) -> None:
         """From now on stream messages with this identity belong to this order."""
         self.identities[identity] = (trade, order)
+
+    def sendable(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
+        """Those of the intents that may leave now, in order.
+
+        A venue without order identity has one order in flight per market: what fills there next is that order's. So an
+        intent waits while the fate or a fill of another order of its market is not known.
+        """
+        if not self._nameless:
+            return tuple(intents)
+        taken = {
+            leg.claim.market
+            for trade in self.ledger.trades.values()
+            for leg in trade.legs
+            for row in leg.orders
+            if venue_of(leg.claim.market) in self._nameless and not (row.ended and row.accounted)
+        }
+        free: list[Intent] = []
+        for intent in intents:
+            market = intent.claim.market
+            if market not in taken:
+                free.append(intent)
+                if venue_of(market) in self._nameless:
+                    taken.add(market)
+        return tuple(free)
 
     def trip(self, reason: str) -> None:
         """Throw the kill switch, once, for a reason; it is in the ledger and survives a restart."""

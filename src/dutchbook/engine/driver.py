@@ -78,6 +78,9 @@ class Services(Protocol):
     def track(self, identity: str, trade: str, order: str) -> None:
         """From now on stream messages with this identity belong to this order."""
 
+    def sendable(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
+        """Those that may leave now; where a venue names no orders, one order at a time is in flight per market."""
+
 
 class TradeDriver:
     """One trade from its opening to its end."""
@@ -187,14 +190,17 @@ class TradeDriver:
         Returns when to try again (monotonic), or None when the orders are out.
         """
         services = self._services
+        intents = services.sendable(step.intents)
+        if not intents:
+            return now + services.policy.poll_ns
         try:
-            prepared = [self._prepare(intent) for intent in step.intents]
+            prepared = [self._prepare(intent) for intent in intents]
         except InvalidOrder as error:
             self._strand(str(error))
             return now + services.policy.naked_retry_ns
         plans = tuple(
             order_plan(intent, order, services.markets[intent.claim.market])
-            for intent, order in zip(step.intents, prepared, strict=True)
+            for intent, order in zip(intents, prepared, strict=True)
         )
         services.record(
             OrdersPlanned(self.trade.id, step.turn, step.reason, plans),

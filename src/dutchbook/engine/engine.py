@@ -15,6 +15,7 @@ from dutchbook.core.clock import MILLISECOND, MINUTE, SECOND, Clock, Entropy
 from dutchbook.core.facts import EngineStarted, EngineStopped
 from dutchbook.core.link import Link
 from dutchbook.core.position import TradeBook
+from dutchbook.core.venue import SignsAhead
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.by_hand import ByHand
 from dutchbook.engine.config import EngineConfig
@@ -71,6 +72,9 @@ class Engine:
         self.streams.open()
         self.trades.recover()
         self.settlement.book_all()
+        for name, side in desk.venues.items():
+            if isinstance(side.trading, SignsAhead):
+                desk.spawn(side.trading.sign_ahead(), f"{name} signatures")
         desk.every(config.balance_every_ns, self.housekeeping.refresh_balances)
         desk.every(config.results_every_ns, self.housekeeping.poll_results)
         desk.every(config.venues_every_ns, self.housekeeping.check_venues)
@@ -154,10 +158,11 @@ class Engine:
             last_attempt_ns=self.pursuit.last_attempt_ns,
             markets=desk.markets,
             books=desk.books,
-            confirmed_ns={market: heard[venue_of(market)] for market in desk.books},
+            confirmed_ns=self.streams.confirmed(),
             heard_ns=heard,
             clock_offsets_ns=self.housekeeping.offsets_ns,
             modes=self.housekeeping.modes,
+            windows=self.housekeeping.windows,
         )
 
     async def _publish(self) -> None:

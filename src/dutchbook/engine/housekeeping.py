@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dutchbook.core.errors import DutchbookError
 from dutchbook.core.money import format_dollars
-from dutchbook.core.venue import VenueMode
+from dutchbook.core.venue import Scheduled, VenueMode, Window
 from dutchbook.engine.accounts import Accounts, Difference
 from dutchbook.engine.desk import Desk
 from dutchbook.engine.settlement import Settlement
@@ -16,6 +16,7 @@ class Housekeeping:
     def __init__(self, desk: Desk, accounts: Accounts, settlement: Settlement) -> None:
         self.modes: dict[str, VenueMode] = {}
         self.offsets_ns: dict[str, int] = {}
+        self.windows: dict[str, tuple[Window, ...]] = {}
         self._unexplained: dict[str, dict[str, Difference]] = {}
         self._desk = desk
         self._accounts = accounts
@@ -27,6 +28,8 @@ class Housekeeping:
         for name, side in desk.venues.items():
             try:
                 self.modes[name] = await side.data.mode()
+                if isinstance(side.data, Scheduled):
+                    self.windows[name] = await side.data.windows()
                 before = desk.clock.wall()
                 earliest, latest = await side.data.server_time()
                 after = desk.clock.wall()

@@ -194,6 +194,8 @@ class Pursuit:
         desk = self._desk
         if approved.expired(desk.clock.wall()):
             raise ExecutionFailedError("the approval has expired; its books are old")
+        if len(desk.sendable(intents)) < len(intents):
+            raise ExecutionFailedError("an order is in flight in a market whose venue does not name orders")
         deadline = desk.clock.wall() + desk.send_window_ns
         try:
             prepared = [desk.trading[venue_of(i.claim.market)].prepare(i, deadline) for i in intents]

@@ -20,7 +20,7 @@ from dutchbook.core.events import (
     StreamTrouble,
 )
 from dutchbook.core.transport import Transport
-from dutchbook.core.venue import BookStream, Stream
+from dutchbook.core.venue import BookStream, ManyStreams, Stream
 from dutchbook.engine.desk import Desk
 from dutchbook.engine.pursuit import Pursuit
 from dutchbook.engine.trades import Trades
@@ -34,6 +34,8 @@ class Streams:
         self.connections: dict[str, Connection] = {}
         self.gaps = 0
         self.resyncs = 0
+        self._sources: dict[str, list[str]] = {}
+        self._carried: dict[MarketId, str] = {}
         self._desk = desk
         self._trades = trades
         self._pursuit = pursuit
@@ -44,14 +46,26 @@ class Streams:
         desk = self._desk
         for name, side in desk.venues.items():
             mine = [market for market in desk.markets.values() if market.venue == name]
-            books = side.data.stream(mine)
-            desk.books.update(books.books)
-            self._connect(f"{name} books", books, side.data_transport)
+            streams = side.data.streams(mine) if isinstance(side.data, ManyStreams) else [side.data.stream(mine)]
+            for number, books in enumerate(streams, 1):
+                desk.books.update(books.books)
+                source = f"{name} books" if number == 1 else f"{name} books {number}"
+                self._connect(source, books, side.data_transport)
+                self._sources.setdefault(name, []).append(source)
+                self._carried.update(dict.fromkeys(books.books, source))
             self._connect(f"{name} user", side.trading.stream(), side.trading_transport)
 
     def heard(self) -> dict[str, int]:
-        """Monotonic time of the last frame of each venue's book stream."""
-        return {name: self.connections[f"{name} books"].last_frame_ns for name in self._desk.venues}
+        """Monotonic time up to which all of a venue's book streams have been heard."""
+        return {
+            name: min(self.connections[source].last_frame_ns for source in sources)
+            for name, sources in self._sources.items()
+        }
+
+    def confirmed(self) -> dict[MarketId, int]:
+        """Monotonic time up to which each book is known to be current: the last frame of the stream that carries it."""
+        last = {source: connection.last_frame_ns for source, connection in self.connections.items()}
+        return {market: last[source] for market, source in self._carried.items()}
 
     def _connect(self, name: str, stream: Stream, transport: Transport) -> None:
         desk = self._desk

@@ -19,7 +19,7 @@ from dutchbook.core.errors import DutchbookError, MalformedFrame, NotSent, RateL
 from dutchbook.core.events import BookGap, StreamEvent
 from dutchbook.core.market import Market
 from dutchbook.core.transport import CLOSED, Channel, Frame, FrameKind, Request, Response
-from dutchbook.core.venue import BookSnapshot, BookStream, MarketData, VenueMode
+from dutchbook.core.venue import BookSnapshot, BookStream, MarketData, Scheduled, VenueMode, Window
 
 READ_NS = 100 * MILLISECOND
 """Time given to one read: ten a second, below the fifteen at which Kalshi has been seen to refuse readers without a key."""
@@ -67,6 +67,9 @@ class PolledData:
 
     async def mode(self) -> VenueMode:
         return await self._data.mode()
+
+    async def windows(self) -> tuple[Window, ...]:
+        return await self._data.windows() if isinstance(self._data, Scheduled) else ()
 
     async def snapshot(self, market: MarketId) -> BookSnapshot:
         return await self._data.snapshot(market)

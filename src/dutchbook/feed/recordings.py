@@ -1,4 +1,4 @@
-"""Reads recordings: Kalshi WebSocket windows (ndjson, gzipped or plain) and best-bid/ask CSV with its links.
+"""Finds and reads recordings: ours (`feed.record`), Kalshi WebSocket windows (ndjson, gzipped or plain), best-bid/ask CSV.
 
 Yields what was recorded, in order of receipt; corrects nothing. A line that cannot be read is an error naming file and line.
 """
@@ -19,16 +19,18 @@ import msgspec
 
 from dutchbook.core.clock import MILLISECOND
 from dutchbook.core.errors import SettingsError
+from dutchbook.feed.record import SUFFIX
 
 
 class Format(Enum):
     KALSHI_WINDOW = "kalshi_window"
     BEST_QUOTES = "best_quotes"
+    FRAMES = "frames"
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One stream of frames: the files that continue each other, in order."""
+    """What is played as one: files that continue each other, in order; or files of ours, one a venue, side by side."""
 
     name: str
     format: Format
@@ -51,34 +53,52 @@ class _Line(msgspec.Struct):
 
 _line = msgspec.json.Decoder(_Line)
 _QUOTES_HEADER = ["local_ts", "venue"]
-_SUFFIXES = (".ndjson", ".ndjson.gz", ".csv", ".csv.gz")
+_SUFFIXES = (SUFFIX, ".ndjson", ".ndjson.gz", ".csv", ".csv.gz")
 
 
 def find(paths: Sequence[Path]) -> list[Recording]:
     """Recordings under these paths; a directory stands for all in it, its ndjson files continuing each other by name.
 
+    Files of `dutchbook record` that are named one by one are one recording; those in a directory are one for each stamp.
     Other tables in a directory (a CSV file without the header of best quotes) are left out.
     Raises SettingsError for a path that is missing or holds no recording.
     """
     found: list[Recording] = []
+    named: list[Path] = []
     for path in paths:
         if not path.exists():
             raise SettingsError(f"{path}: no such file or directory; give a recording or a folder of recordings")
         if path.is_file():
-            found.append(_one(path))
+            if path.name.endswith(SUFFIX):
+                named.append(path)
+            else:
+                found.append(_one(path))
             continue
         inside = sorted(p for p in path.rglob("*") if p.is_file() and p.name.endswith(_SUFFIXES))
         windows: dict[Path, list[Path]] = {}
+        runs: dict[tuple[Path, str], list[Path]] = {}
         for file in inside:
+            if file.name.endswith(SUFFIX):
+                runs.setdefault((file.parent, file.name.partition("-")[2]), []).append(file)
+                continue
             recording = _one(file)
             if recording.format is Format.KALSHI_WINDOW:
                 windows.setdefault(file.parent, []).append(file)
             elif _is_quotes(next(_lines(file), b"")):
                 found.append(recording)
         found.extend(Recording(folder.name, Format.KALSHI_WINDOW, tuple(files)) for folder, files in windows.items())
+        found.extend(map(_side_by_side, runs.values()))
+    if named:
+        found.append(_side_by_side(named))
     if not found:
         raise SettingsError(f"{', '.join(map(str, paths))}: no recording found (looked for {', '.join(_SUFFIXES)})")
     return found
+
+
+def _side_by_side(files: Sequence[Path]) -> Recording:
+    # by name: the order in which they were given changes nothing
+    files = sorted(files, key=lambda file: file.name)
+    return Recording("+".join(file.name.removesuffix(SUFFIX) for file in files), Format.FRAMES, tuple(files))
 
 
 def _one(path: Path) -> Recording:

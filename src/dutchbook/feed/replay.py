@@ -1,20 +1,29 @@
 """Plays recordings back through the transport seam: the engine's own connections receive them at their recorded times.
 
-Runs in virtual time. Answers nothing but pings; a request through this transport is an error of the composition.
+Runs in virtual time. A read is answered as it was answered then, and never before that answer came; nothing else is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 
+from dutchbook.core.account import Resolution
+from dutchbook.core.claim import MarketId, market_id
 from dutchbook.core.clock import SECOND
-from dutchbook.core.errors import NotSent
+from dutchbook.core.errors import Lost, NotSent, SettingsError
+from dutchbook.core.market import Market
 from dutchbook.core.transport import CLOSED, Channel, Frame, FrameKind, Request, Response
+from dutchbook.core.venue import BookSnapshot, BookStream, MarketData, VenueMode
+from dutchbook.feed.record import target_of
 from dutchbook.feed.virtual_time import VirtualClock
 
-Frames = Iterator[tuple[int, bytes]]
-"""(received wall ns, raw frame), in order."""
+Frames = Iterator[tuple[int, bytes | Frame]]
+"""(received wall ns, raw text or a frame of any kind), in order."""
+
+Answers = Mapping[str, Sequence[tuple[int, Response | None]]]
+"""Answers by `target_of` their URLs, in order of receipt (wall ns); None where none ever came."""
 
 PAUSE_NS = 30 * SECOND
 """A longer time without any frame is a pause of the recorder: this much of it is lived through, so that trades under way
@@ -22,12 +31,12 @@ end as they would have, and the rest is jumped over."""
 
 
 class ReplayChannel:
-    """One recorded stream. Re-opening it goes on where it stood, as a reconnect would."""
+    """One recorded stream. Re-opening it goes on where it stood, as a reconnect would. `delivered` counts text frames."""
 
     def __init__(self, frames: Frames, transport: ReplayTransport) -> None:
         self._frames = frames
         self._transport = transport
-        self._next: tuple[int, bytes] | None = next(frames, None)
+        self._next: tuple[int, bytes | Frame] | None = next(frames, None)
         self.ended = asyncio.Event()
         self.delivered = 0
 
@@ -49,18 +58,23 @@ class ReplayChannel:
         at_ns, data = self._next
         await self._transport.until(at_ns)
         self._next = next(self._frames, None)
-        self.delivered += 1
-        return Frame(FrameKind.TEXT, data)
+        frame = data if isinstance(data, Frame) else Frame(FrameKind.TEXT, data)
+        self.delivered += frame.kind is FrameKind.TEXT
+        return frame
 
     async def close(self) -> None:
         """The engine hung up; the recording waits for the next opening."""
 
 
 class ReplayTransport:
-    """Recorded streams by URL."""
+    """Recorded streams by URL, and recorded answers to reads; `began_ns` is when the recorder began to ask."""
 
-    def __init__(self, streams: Mapping[str, Frames], clock: VirtualClock) -> None:
+    def __init__(
+        self, streams: Mapping[str, Frames], clock: VirtualClock, answers: Answers | None = None, began_ns: int = 0
+    ) -> None:
         self._clock = clock
+        self._answers = answers or {}
+        self._began_ns = began_ns
         self.channels = {url: ReplayChannel(frames, self) for url, frames in streams.items()}
 
     async def until(self, wall_ns: int) -> None:
@@ -74,7 +88,27 @@ class ReplayTransport:
             await self._clock.sleep(wait)
 
     async def send(self, request: Request) -> Response:
-        raise NotSent(f"{request!r}: a recording answers no requests")
+        """The answer to the same read (path and query) at this time of the recording.
+
+        That is the next one that came within the request's time, when it came; else the last one before. Before the
+        recorder began, it is the first one. Raises NotSent where there is none, Lost where the recorder got none.
+        """
+        known = self._answers.get(target_of(request.url), ()) if request.method == "GET" else ()
+        if not known:
+            raise NotSent(f"{request!r}: a recording answers no requests but the reads that it holds")
+        now = self._clock.wall()
+        at = bisect_left(known, now, key=lambda answer: answer[0]) if now >= self._began_ns else 0
+        if now >= self._began_ns:
+            if at < len(known) and known[at][0] - now <= request.timeout_ns:
+                await self._clock.sleep(known[at][0] - now)
+            elif at:
+                at -= 1
+            else:
+                raise NotSent(f"{request!r}: the recording answers no requests like this until later")
+        response = known[at][1]
+        if response is None:
+            raise Lost(f"{request!r}: no answer came when it was recorded")
+        return response
 
     async def open(self, url: str, headers: Mapping[str, str]) -> Channel:
         channel = self.channels.get(url)
@@ -93,3 +127,46 @@ class ReplayTransport:
         """Until every stream has been read to its end."""
         for channel in self.channels.values():
             await channel.ended.wait()
+
+
+class ReplayedData:
+    """A venue's public side over a recording: the real adapter, asked what the recorder asked.
+
+    Markets and results were read for the whole recording at once; those asked for are picked out of it. Books come and go
+    as they did, except that the end of a recording is not the venue hanging up: books stay as they were seen.
+    """
+
+    def __init__(self, data: MarketData, natives: Sequence[str]) -> None:
+        self.name = data.name
+        self._data = data
+        self._natives = list(natives)
+
+    async def markets(self, natives: Sequence[str] | None = None) -> list[Market]:
+        """The recorded markets, or the named ones. Raises SettingsError naming one that was not recorded."""
+        found = {market.native: market for market in await self._data.markets(self._natives)}
+        wanted = self._natives if natives is None else natives
+        for native in wanted:
+            if native not in found:
+                raise SettingsError(f"{self.name}:{native} is not in the recording")
+        return [found[native] for native in wanted]
+
+    async def server_time(self) -> tuple[int, int]:
+        """A recording has no other clock than ours."""
+        return 0, 1 << 63
+
+    async def mode(self) -> VenueMode:
+        """What the venue took at this time."""
+        return await self._data.mode()
+
+    async def snapshot(self, market: MarketId) -> BookSnapshot:
+        """The book that the recorder fetched at this time."""
+        return await self._data.snapshot(market)
+
+    async def resolutions(self, markets: Sequence[MarketId]) -> list[Resolution]:
+        """Results known at this time."""
+        everything = [market_id(self.name, native) for native in self._natives]
+        return [result for result in await self._data.resolutions(everything) if result.market in markets]
+
+    def stream(self, markets: Sequence[Market]) -> BookStream:
+        """The adapter's own stream."""
+        return self._data.stream(markets)

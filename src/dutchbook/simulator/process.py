@@ -105,6 +105,8 @@ async def open_session(
     ports: Mapping[str, int] | None = None,
     cash: int = THOUSAND_DOLLARS,
     latency: Latency | None = None,
+    control: bool = False,
+    rate_limits: bool = False,
     started_ns: int | None = None,
     clock: Clock | None = None,
 ) -> AsyncIterator[Session]:
@@ -119,8 +121,8 @@ async def open_session(
             raise ValueError(f"venue: {venue!r} is not one of {', '.join(VENUES)}")
     clock = clock or SystemClock()
     now = clock.wall()
-    kalshi = KalshiExchange(seed) if "kalshi" in venues else None
-    polymarket = PolymarketExchange(seed) if "polymarket" in venues else None
+    kalshi = KalshiExchange(seed, control=control, rate_limits=rate_limits) if "kalshi" in venues else None
+    polymarket = PolymarketExchange(seed, control=control) if "polymarket" in venues else None
     world = World(seed, kalshi, polymarket, now if started_ns is None else started_ns, speed=speed)
     world.list_all(now)
     world.step(now)
@@ -152,14 +154,23 @@ async def run_exchange(
     *,
     cash: int = THOUSAND_DOLLARS,
     latency: Latency | None = None,
+    control: bool = False,
+    rate_limits: bool = False,
     started_ns: int | None = None,
 ) -> None:
     """One venue alone with its world: prints its description as a JSON line, then obeys stdin until told to stop."""
     async with open_session(
-        [venue], seed, speed, ports={venue: port}, cash=cash, latency=latency, started_ns=started_ns
+        [venue],
+        seed,
+        speed,
+        ports={venue: port},
+        cash=cash,
+        latency=latency,
+        control=control,
+        rate_limits=rate_limits,
+        started_ns=started_ns,
     ) as session:
-        _say(session.description(venue))
-        await _obey(session, None)
+        await _obey(session, session.description(venue), None)
 
 
 async def run_world(
@@ -170,25 +181,32 @@ async def run_world(
     *,
     cash: int = THOUSAND_DOLLARS,
     latency: Latency | None = None,
+    control: bool = False,
+    rate_limits: bool = False,
 ) -> None:
     """Both venues on one world in this process; ends after `seconds`, or when told to stop."""
-    async with open_session(VENUES, seed, speed, ports=ports, cash=cash, latency=latency) as session:
-        _say(
-            {
-                "seed": seed,
-                "venues": [session.description(venue) for venue in VENUES],
-                "links": session.world.links(),
-            }
-        )
-        await _obey(session, seconds)
+    async with open_session(
+        VENUES, seed, speed, ports=ports, cash=cash, latency=latency, control=control, rate_limits=rate_limits
+    ) as session:
+        description = {
+            "seed": seed,
+            "venues": [session.description(venue) for venue in VENUES],
+            "links": session.world.links(),
+        }
+        await _obey(session, description, seconds)
 
 
-async def _obey(session: Session, seconds: float | None) -> None:
-    """Answer the parent's lines (`settle`, `statement`, `stop`) until `stop`, end of input, a signal, or time."""
+async def _obey(session: Session, description: Mapping[str, Any], seconds: float | None) -> None:
+    """Say what is served, then answer the parent's lines (`settle`, `statement`, `stop`).
+
+    Until `stop`, end of input, a signal, or time.
+    """
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str | None] = asyncio.Queue()
+    # before anybody is told that we are here: a signal may come as soon as they know
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lines.put_nowait, None)
+    _say(description)
 
     def fail(playing: asyncio.Task[None]) -> None:
         # A world that broke must not leave its servers standing still; the error leaves with the session.

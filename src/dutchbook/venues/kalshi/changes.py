@@ -14,11 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
-from dutchbook.core.claim import Outcome
 from dutchbook.core.clock import SECOND
 from dutchbook.core.errors import InvalidOrder, MalformedFrame
 from dutchbook.core.market import Market
-from dutchbook.core.money import MICRO, Price, Size, format_micros
+from dutchbook.core.money import Price, Size, format_micros
 from dutchbook.core.order import OrderReport, Prepared
 from dutchbook.core.transport import Response
 from dutchbook.venues.kalshi import wire
@@ -72,11 +71,10 @@ def amended(order: Prepared, market: Market, limit: Price, size: Size) -> Prepar
 def encode_amend(order: Prepared, market: Market, expires_ns: int | None) -> bytes:
     """The body of `.../amend`; `order` as it will be. `expires_ns` 0 removes the expiry, None keeps it."""
     intent = order.intent
-    price = intent.limit if intent.claim.outcome is Outcome.YES else Price(MICRO - intent.limit)
     body: dict[str, str | int] = {
         "ticker": market.native,
         "side": "bid" if bid_side(intent.claim.outcome, intent.action) else "ask",
-        "price": wire.decimal_text(price, 4, "limit"),
+        "price": wire.decimal_text(wire.yes_price(intent), 4, "limit"),
         "count": wire.decimal_text(intent.size, 2, "size"),
         "client_order_id": order.identity,
         "exchange_index": wire.shard_of(market),
