@@ -39,8 +39,8 @@ test: $(VENV)/test.stamp
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/test.stamp
-	@echo "lint"; $(BIN)/ruff check src tests benchmarks
-	@echo "format"; $(BIN)/ruff format --check src tests benchmarks
+	@echo "lint"; $(BIN)/ruff check src tests benchmarks examples
+	@echo "format"; $(BIN)/ruff format --check src tests benchmarks examples
 	@echo "types"; $(BIN)/mypy
 	@echo "import contract"; $(BIN)/lint-imports --no-cache
 

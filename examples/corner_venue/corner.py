@@ -1,6 +1,6 @@
 """The corner: a third venue by `dutchbook.core.venue` alone, with no order identity. The adapter and its entry point.
 
-`exchange.py` beside it stands for the venue's servers. Nothing outside this folder knows that the corner exists.
+`corner_exchange.py` beside it stands for the venue's servers. Nothing outside this folder knows that the corner exists.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
-from exchange import CENT, Account, Done, Order, Row, served
+from corner_exchange import CENT, Account, Done, Order, Row, served
 
 from dutchbook.cli.compose import links_from_rows
 from dutchbook.cli.extra_venue import ExtraVenue
@@ -72,7 +72,7 @@ class CornerStream:
     def closed(self) -> Sequence[StreamEvent]:
         for book in self.books.values():
             book.invalidate()
-        return (BookGap(tuple(self.books), "connection closed", fetch=False),)
+        return (BookGap(tuple(self.books), "connection closed", fetch=False),) if self.books else ()
 
 
 class CornerVenue:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import looptime
 import pytest
 from aiohttp import ClientSession, WSMsgType
-from dutchbook.simulator.polymarket.exchange import PolymarketExchange
 
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.errors import Lost, NotSent, Refused
@@ -18,6 +17,7 @@ from dutchbook.simulator.delivery import Latency
 from dutchbook.simulator.exchange import Exchange
 from dutchbook.simulator.kalshi.exchange import KalshiExchange
 from dutchbook.simulator.memory import MemoryTransport
+from dutchbook.simulator.polymarket.exchange import PolymarketExchange
 from dutchbook.simulator.server import serve
 from dutchbook.simulator.world import World
 from simulator.bell import Bell

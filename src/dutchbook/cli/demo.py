@@ -83,10 +83,12 @@ class Demo:
 
     async def close(self) -> None:
         """End connections and simulators; the engine and its journal are closed before."""
-        if self.extra is not None:
-            await self.extra.close()
-        await self.transport.close()
-        await self.world.stop()
+        try:
+            if self.extra is not None:
+                await self.extra.close()
+        finally:
+            await self.transport.close()
+            await self.world.stop()
 
 
 async def open_demo(seed: int, seconds: float, ledger_path: Path, open_venue: OpenVenue | None = None) -> Demo:
@@ -116,11 +118,13 @@ async def open_demo(seed: int, seconds: float, ledger_path: Path, open_venue: Op
         engine = Engine(demo_config(), sides, list(links.values()), journal, clock, entropy)
         await engine.start()
     except BaseException:
-        if extra is not None:
-            await extra.close()
-        if transport is not None:
-            await transport.close()
-        await world.stop()
+        try:
+            if extra is not None:
+                await extra.close()
+        finally:
+            if transport is not None:
+                await transport.close()
+            await world.stop()
         raise
     return Demo(engine, world, transport, journal, seconds, seed, time.monotonic(), extra)
 
