@@ -20,7 +20,6 @@ from dutchbook.core.money import (
     notional,
     parse_micros,
     parse_rate,
-    rate_of,
     ratio,
     round_to,
 )
@@ -123,12 +122,6 @@ def test_a_ratio_is_floored_to_a_trillionth(numerator: int, denominator: int) ->
 
 def test_a_ratio_over_nothing_is_zero() -> None:
     assert ratio(5, 0) == 0
-
-
-def test_a_fraction_that_is_not_exact_at_a_trillionth_is_refused() -> None:
-    assert rate_of(Fraction(7, 100)) == parse_rate("0.07")
-    with pytest.raises(ValueError, match="not an integer"):
-        rate_of(Fraction(1, 3))
 
 
 @given(st.integers(-(10**40), 10**40), st.integers(0, 20))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dutchbook.core.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND
 from dutchbook.core.money import MICRO, Cash, Price
-from dutchbook.risk.day import day_start_ns
 from dutchbook.risk.freshness import age_limit, volatility
 from dutchbook.risk.limits import MAX_AGE_NS, MIN_AGE_NS
 
@@ -46,43 +42,3 @@ def test_a_price_in_the_middle_moves_fastest() -> None:
     assert volatility(Price(495_000)) == volatility(Price(505_000)) == 398_942
     assert volatility(Price(100_000)) == volatility(Price(900_000)) == 175_498
     assert volatility(Price(0)) == volatility(Price(MICRO)) == 0
-
-
-def at(text: str, zone: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()) * SECOND
-
-
-def test_the_day_begins_at_local_midnight() -> None:
-    new_york = ZoneInfo("America/New_York")
-    assert day_start_ns(at("2026-11-20T00:00:00", "America/New_York"), new_york) == at("2026-11-20T05:00:00", "UTC")
-    assert day_start_ns(at("2026-11-20T04:59:59", "UTC") + SECOND - 1, new_york) == at("2026-11-19T05:00:00", "UTC")
-
-
-def test_a_day_of_23_or_25_hours_begins_once() -> None:
-    new_york = ZoneInfo("America/New_York")
-    spring = day_start_ns(at("2026-03-08T23:00:00", "America/New_York"), new_york)
-    assert day_start_ns(at("2026-03-09T12:00:00", "America/New_York"), new_york) - spring == 23 * HOUR
-    autumn = day_start_ns(at("2026-11-01T23:00:00", "America/New_York"), new_york)
-    assert day_start_ns(at("2026-11-02T12:00:00", "America/New_York"), new_york) - autumn == 25 * HOUR
-
-
-def test_where_midnight_is_skipped_the_day_begins_right_after_it() -> None:
-    beirut = ZoneInfo("Asia/Beirut")
-    noon = at("2024-03-31T12:00:00", "Asia/Beirut")
-    assert day_start_ns(noon, beirut) == at("2024-03-30T22:00:00", "UTC")
-
-
-@given(
-    st.integers(0, 2_000_000_000),
-    st.integers(0, SECOND - 1),
-    st.sampled_from(["UTC", "America/New_York", "Europe/London", "Asia/Beirut", "Asia/Kathmandu", "America/Sao_Paulo"]),
-)
-def test_the_first_instant_of_a_day_belongs_to_it_and_the_one_before_does_not(
-    second: int, rest: int, name: str
-) -> None:
-    zone = ZoneInfo(name)
-    start = day_start_ns(second * SECOND + rest, zone)
-    today = datetime.fromtimestamp(second, zone).date()
-    assert start <= second * SECOND
-    assert datetime.fromtimestamp(start // SECOND, zone).date() == today
-    assert datetime.fromtimestamp(start // SECOND - 1, zone).date() < today

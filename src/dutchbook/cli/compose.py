@@ -112,20 +112,6 @@ def links_from_rows(rows: Sequence[Mapping[str, Any]], *, approved: bool | None 
     return links
 
 
-def links_from_file(path: Path) -> list[Link]:
-    """A JSON-lines links file. Raises SettingsError naming file and line."""
-    if not path.exists():
-        raise SettingsError(f"{path}: no such links file; give --links FILE")
-    rows = []
-    for number, text in enumerate(path.read_bytes().splitlines(), 1):
-        if text.strip():
-            try:
-                rows.append(msgspec.json.decode(text))
-            except msgspec.DecodeError as error:
-                raise SettingsError(f"{path}, line {number}: not JSON ({error})") from error
-    return links_from_rows(rows)
-
-
 def links_of_recording(path: Path, divergence: Rate) -> list[Link]:
     """The links file of a best-quotes recording: one link a line. Kalshi lists a game as two markets: the two links of one
     Polymarket instrument share their event, so that only one of them is held at a time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dutchbook.core.claim import Claim, MarketId, Outcome
 from dutchbook.core.money import Cash, Price, Size
@@ -42,18 +42,3 @@ class Resolution:
     yes_value: Price
     final: bool
     fee: Cash = Cash(0)
-
-
-@dataclass(slots=True)
-class Lot:
-    """Contracts of one claim owned by one trade: the sum of lots is the venue's position. Cost includes no fee."""
-
-    trade: str
-    leg: int
-    claim: Claim
-    size: Size
-    cost: Cash
-    fee: Cash
-    opened_ns: int
-    provisional: Size = field(default=Size(0))
-    """Part of `size` that the venue may still reverse and that cannot be sold yet."""

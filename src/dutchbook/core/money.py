@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import Enum
-from fractions import Fraction
 from typing import Final, NewType
 
 Price = NewType("Price", int)
@@ -151,8 +150,3 @@ def format_dollars(value: int, places: int = 2) -> str:
 def ratio(numerator: int, denominator: int) -> Rate:
     """`numerator / denominator` as a rate, floored; zero when the denominator is zero."""
     return Rate(numerator * RATE_ONE // denominator) if denominator else Rate(0)
-
-
-def rate_of(value: Fraction) -> Rate:
-    """A fraction as a rate; raises ValueError when it is not exact at 1e-12."""
-    return Rate(divide(value.numerator * RATE_ONE, value.denominator, Rounding.EXACT))

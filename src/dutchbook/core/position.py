@@ -221,11 +221,6 @@ class TradeBook:
     def flat(self) -> bool:
         return all(leg.held == 0 or leg.settled for leg in self.legs)
 
-    @property
-    def dusty(self) -> bool:
-        """Whether the trade ended with unequal legs because no order could remove the rest."""
-        return not self.working and len({leg.held for leg in self.legs}) > 1 and "dust" in self.reason
-
     def apply(self, fact: AnyFact, at_ns: int) -> None:
         """Take one of this trade's facts; raises ImpossibleEvent when a table does not know it."""
         match fact:

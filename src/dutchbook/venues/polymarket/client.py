@@ -56,7 +56,7 @@ __all__ = ["PolymarketData", "PolymarketTrading"]
 
 SALT_BITS: Final = 53
 """The salt is a JSON number: it must survive a double."""
-READ_EACH: Final = 40
+READ_EACH: Final = 8
 """Up to this many tokens are read one by one; beyond it the Data API says first which are held."""
 
 
