@@ -17,12 +17,13 @@ from zoneinfo import ZoneInfo
 
 from dutchbook.cli.compose import kalshi_pair, links_from_rows, polymarket_pair, simulated_keys
 from dutchbook.cli.extra_venue import ExtraVenue, OpenVenue
+from dutchbook.cli.output import trade_figures
 from dutchbook.cli.worlds import WorldProcess
 from dutchbook.core.clock import MILLISECOND, SECOND, Clock, Entropy, SystemClock, SystemEntropy
 from dutchbook.core.errors import DutchbookError
 from dutchbook.core.fees import Precision
 from dutchbook.core.mode import Mode
-from dutchbook.core.money import Cash, Rate, Size, format_micros
+from dutchbook.core.money import Cash, Rate, Size
 from dutchbook.core.trade import Phase
 from dutchbook.engine.config import EngineConfig
 from dutchbook.engine.engine import Engine, VenueSide
@@ -212,15 +213,7 @@ def report(demo: Demo, mismatches: list[str], finished: bool) -> dict[str, Any]:
         "venues": sorted(engine.desk.venues),
         "extra_venue": dict(demo.extra.statement()) if demo.extra is not None else None,
         "funnel": snapshot["funnel"],
-        "trades": {
-            "locked": figures.successful,
-            "rolled_back": figures.rolled_back,
-            "failed": figures.failed,
-            "naked": figures.naked,
-        },
-        "fees": format_micros(figures.fees),
-        "pnl": format_micros(figures.realised),
-        "rollback_losses": format_micros(figures.rollback_losses),
+        **trade_figures(figures),
         "ledger_matches_venues": not mismatches and finished and engine.desk.failure is None,
         "mismatches": mismatches,
         "unsettled": sum(1 for trade in engine.desk.ledger.holding()),

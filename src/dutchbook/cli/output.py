@@ -9,7 +9,7 @@ import sys
 import traceback
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import typer
@@ -25,6 +25,9 @@ from dutchbook.core.errors import (
     SettingsError,
 )
 from dutchbook.core.money import MICRO, RATE_ONE, Rounding, divide, format_micros, round_to
+
+if TYPE_CHECKING:
+    from dutchbook.ledger.statistics import Statistics
 
 
 class ExitStatus(IntEnum):
@@ -132,3 +135,20 @@ def instant(at_ns: int) -> str | None:
         return None
     whole, rest = divmod(at_ns, SECOND)
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest // MILLISECOND:03d}Z"
+
+
+def trade_figures(figures: Statistics) -> dict[str, Any]:
+    """How trades ended and what they brought: the part that every report has in common. Amounts are decimal text."""
+    return {
+        "trades": {
+            "locked": figures.successful,
+            "rolled_back": figures.rolled_back,
+            "failed": figures.failed,
+            "naked": figures.naked,
+            "dry_run": figures.dry_run,
+        },
+        "fees": money(figures.fees),
+        "pnl": money(figures.realised),
+        "locked_profit": money(figures.locked_profit),
+        "rollback_losses": money(figures.rollback_losses),
+    }

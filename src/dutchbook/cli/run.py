@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dutchbook.cli.output import ExitStatus, dollars, money, say, say_json
+from dutchbook.cli.output import ExitStatus, dollars, money, say, say_json, trade_figures
 from dutchbook.core.clock import SECOND
 from dutchbook.core.errors import DutchbookError, LedgerError
 from dutchbook.core.mode import Mode
@@ -273,17 +273,8 @@ def closing_report(engine: Engine, reason: str, finished: bool) -> dict[str, Any
         "seconds": (desk.clock.wall() - started) // SECOND,
         "funnel": snapshot["funnel"],
         "reasons": snapshot["reasons"],
-        "trades": {
-            "locked": figures.successful,
-            "rolled_back": figures.rolled_back,
-            "failed": figures.failed,
-            "naked": figures.naked,
-            "dry_run": figures.dry_run,
-        },
+        **trade_figures(figures),
         "would_have_placed": {"bets": engine.pursuit.dry_runs, "total": money(engine.pursuit.dry_run_cost)},
-        "fees": money(figures.fees),
-        "pnl": money(figures.realised),
-        "locked_profit": money(figures.locked_profit),
         "left": {
             "under_way": [f"{trade.id} ({trade.phase.value}: {trade.reason})" for trade in desk.ledger.working],
             "holding": [trade.id for trade in desk.ledger.holding() if not trade.working],

@@ -14,10 +14,10 @@ from typing import Any
 
 from dutchbook.cli.compose import kalshi_pair, links_from_rows, polymarket_pair
 from dutchbook.cli.demo import demo_config
+from dutchbook.cli.output import trade_figures
 from dutchbook.cli.worlds import NETWORK_MS
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.fees import Precision
-from dutchbook.core.money import format_micros
 from dutchbook.engine.engine import Engine, VenueSide
 from dutchbook.engine.proof import differences
 from dutchbook.feed.virtual_time import VirtualClock, VirtualLoop, run_virtual
@@ -113,15 +113,7 @@ async def _play(seed: int, seconds: float, clock: VirtualClock, ledger: Path) ->
         "seed": seed,
         "funnel": engine.desk.funnel.counts(),
         "reasons": engine.desk.funnel.snapshot()["reasons"],
-        "trades": {
-            "locked": figures.successful,
-            "rolled_back": figures.rolled_back,
-            "failed": figures.failed,
-            "naked": figures.naked,
-        },
-        "fees": format_micros(figures.fees),
-        "pnl": format_micros(figures.realised),
-        "rollback_losses": format_micros(figures.rollback_losses),
+        **trade_figures(figures),
         "ledger_matches_venues": not mismatches and engine.desk.failure is None,
         "mismatches": mismatches,
         "alarms": [alarm.code for alarm in engine.desk.ledger.alarms],

@@ -249,7 +249,8 @@ def _read_lines(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str | None
                 loop.call_soon_threadsafe(lines.put_nowait, line.decode(errors="replace").strip())
         loop.call_soon_threadsafe(lines.put_nowait, None)
     except RuntimeError:
-        pass  # the loop has ended for another reason, and with it everybody who would read this
+        # the loop has ended for another reason, and with it everybody who would read this
+        return
 
 
 def _purse(venue: str, cash: int) -> dict[int, int]:
