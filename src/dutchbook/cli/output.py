@@ -137,15 +137,18 @@ def instant(at_ns: int) -> str | None:
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest // MILLISECOND:03d}Z"
 
 
-def trade_figures(figures: Statistics) -> dict[str, Any]:
-    """How trades ended and what they brought: the part that every report has in common. Amounts are decimal text."""
+def trade_figures(figures: Statistics, *, dry_runs: bool = False) -> dict[str, Any]:
+    """How trades ended and what they brought: the part that every report has in common. Amounts are decimal text.
+
+    `dry_runs` counts those too, where the mode can be dry-run.
+    """
     return {
         "trades": {
             "locked": figures.successful,
             "rolled_back": figures.rolled_back,
             "failed": figures.failed,
             "naked": figures.naked,
-            "dry_run": figures.dry_run,
+            **({"dry_run": figures.dry_run} if dry_runs else {}),
         },
         "fees": money(figures.fees),
         "pnl": money(figures.realised),

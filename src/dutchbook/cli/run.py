@@ -273,7 +273,7 @@ def closing_report(engine: Engine, reason: str, finished: bool) -> dict[str, Any
         "seconds": (desk.clock.wall() - started) // SECOND,
         "funnel": snapshot["funnel"],
         "reasons": snapshot["reasons"],
-        **trade_figures(figures),
+        **trade_figures(figures, dry_runs=True),
         "would_have_placed": {"bets": engine.pursuit.dry_runs, "total": money(engine.pursuit.dry_run_cost)},
         "left": {
             "under_way": [f"{trade.id} ({trade.phase.value}: {trade.reason})" for trade in desk.ledger.working],
