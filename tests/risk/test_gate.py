@@ -71,10 +71,10 @@ def test_an_approval_ends_when_its_books_would_be_stale() -> None:
     assert WALL < approved.expires_ns < WALL + 210 * MILLISECOND
 
 
-one_market = replace(
-    opportunity(), legs=tuple(leg._replace(claim=leg.claim._replace(market=KALSHI)) for leg in opportunity().legs)
+one_market = opportunity()._replace(
+    legs=tuple(leg._replace(claim=leg.claim._replace(market=KALSHI)) for leg in opportunity().legs)
 )
-TOO_GOOD = replace(opportunity(), roi=Rate(RATE_ONE * 51 // 100))
+TOO_GOOD = opportunity()._replace(roi=Rate(RATE_ONE * 51 // 100))
 UNAPPROVED = replace(LINK, approved=False)
 
 CASES: list[tuple[str, Opportunity, dict[str, Any], str, list[str]]] = [
@@ -104,12 +104,12 @@ CASES: list[tuple[str, Opportunity, dict[str, Any], str, list[str]]] = [
         "balance",
         ["kalshi balance", "$0.50"],
     ),
-    ("low roi", replace(opportunity(), roi=Rate(RATE_ONE // 101)), {}, "roi_low", ["roi", "1.00 %"]),
+    ("low roi", opportunity()._replace(roi=Rate(RATE_ONE // 101)), {}, "roi_low", ["roi", "1.00 %"]),
     ("two legs in one market", one_market, {}, "roi_high", ["suspicious", "data-quality"]),
     ("high roi", TOO_GOOD, {}, "roi_high", ["suspicious", "51.00 %", "50.00 %"]),
     (
         "high roi on an unapproved link",
-        replace(TOO_GOOD, bundle=replace(TOO_GOOD.bundle, link=UNAPPROVED)),
+        TOO_GOOD._replace(bundle=replace(TOO_GOOD.bundle, link=UNAPPROVED)),
         {},
         "roi_high",
         ["suspicious", "evidence against the link"],
@@ -312,14 +312,14 @@ def test_more_contracts_than_one_order_may_have_are_refused() -> None:
 def test_the_gate_computes_the_roi_itself_and_does_not_trust_the_scanner() -> None:
     dear = books() | {POLY: book(POLY, [(40, 50)], [(41, 50)])}
     honest = opportunity(poly_limit=600_000, at=dear)
-    flattered = replace(honest, roi=Rate(RATE_ONE // 10), profit=dollars("0.2"))
+    flattered = honest._replace(roi=Rate(RATE_ONE // 10), profit=dollars("0.2"))
     rejection = refused(flattered, view(books=dear), replace(LIMITS, min_profit=Cash(-MICRO)))
     assert (rejection.code, "roi -" in rejection.text) == ("roi_low", True)
 
 
 def test_a_worst_cost_that_leaves_out_the_fee_is_corrected() -> None:
     bare = opportunity()
-    bare = replace(bare, legs=tuple(leg._replace(worst=Cash(0)) for leg in bare.legs))
+    bare = bare._replace(legs=tuple(leg._replace(worst=Cash(0)) for leg in bare.legs))
     assert passed(bare, view()).worst_cost == dollars("1.86")
 
 

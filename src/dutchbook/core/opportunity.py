@@ -53,8 +53,7 @@ class StateOutcome(NamedTuple):
     profit: Cash
 
 
-@dataclass(frozen=True, slots=True)
-class Opportunity:
+class Opportunity(NamedTuple):
     """A sized bundle (M14). Edges are dollars per bundle over 1e-12; ROI and yield are over cost, 1e-12."""
 
     bundle: Bundle

@@ -112,7 +112,7 @@ class Leg:
         self.book = book
         self._rate = market.fees.taker_rate
         self._exponent = market.fees.exponent
-        self._fee_scale: int = 10 ** (12 * market.fees.exponent - 12)
+        self._fee_scale: int = 1 if self._exponent == 1 else 10 ** (12 * self._exponent - 12)
         self._levels: list[Level] = book.offers(claim.outcome, _FIRST_READ)
         self._index = -1
         self.step: Step | None = None

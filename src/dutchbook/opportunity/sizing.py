@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dutchbook.core.book import Book
-from dutchbook.core.claim import MarketId
+from dutchbook.core.claim import MarketId, Outcome
 from dutchbook.core.clock import DAY
 from dutchbook.core.market import Market
 from dutchbook.core.money import (
     MICRO,
+    RATE_ONE,
     Cash,
     Price,
     Rate,
@@ -25,7 +26,6 @@ from dutchbook.core.money import (
     divide,
     format_dollars,
     format_micros,
-    ratio,
     round_to,
 )
 from dutchbook.core.opportunity import Bundle, LegQuote, Opportunity, Rejection, StateOutcome
@@ -86,13 +86,17 @@ def size_bundle(
         book = books.get(claim.market)
         if book is None or not book.live:
             return Rejection("no_cross", f"no_cross: the book of {claim.market} is not live")
-        alarm = data_alarms(book)
-        if alarm is not None:
-            return alarm
-        offer = book.best_offer(claim.outcome)
-        if offer is None:
-            return Rejection("no_cross", f"no_cross: nobody offers {claim}")
-        room -= offer
+        bid, ask = book.bids.best(), book.asks.best()
+        if bid is not None and ask is not None and bid >= ask:
+            return data_alarms(book) or NO_CROSS
+        if claim.outcome is Outcome.YES:
+            if ask is None:
+                return Rejection("no_cross", f"no_cross: nobody offers {claim}")
+            room -= ask
+        else:
+            if bid is None:
+                return Rejection("no_cross", f"no_cross: nobody offers {claim}")
+            room -= MICRO - bid
     if room <= 0:
         return NO_CROSS
 
@@ -255,17 +259,17 @@ def _opportunity(
     paid = sum([cash for cash, _, _ in sized.spent])
     cost = paid + sum([fee for _, fee, _ in sized.spent])
     settles_ns = link.settles_ns or max(leg.market.closes_ns for leg in legs)
-    days = max(1, divide(settles_ns - wall_now_ns, DAY, Rounding.CEIL))
-    roi = ratio(sized.profit, cost)
+    days = max(1, -(-(settles_ns - wall_now_ns) // DAY))
+    roi = sized.profit * RATE_ONE // cost if cost else 0
     return Opportunity(
         bundle=bundle,
         size=Size(size),
         legs=quotes,
-        gross_edge=ratio(bundle.guaranteed * size // MICRO - paid, size),
-        net_edge=ratio(sized.profit, size),
+        gross_edge=Rate((bundle.guaranteed * size // MICRO - paid) * RATE_ONE // size),
+        net_edge=Rate(sized.profit * RATE_ONE // size),
         cost=Cash(cost),
         profit=Cash(sized.profit),
-        roi=roi,
+        roi=Rate(roi),
         days_to_cash=days,
         annual_yield=Rate(roi * DAYS_A_YEAR // days),
         divergence=link.divergence,
