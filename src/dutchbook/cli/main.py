@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import dutchbook
-from dutchbook.cli import bench, demo_command, doctor, order, read, record, run, sim
+from dutchbook.cli import bench, demo_command, doctor, order, read, record, run, sim, wallet
 from dutchbook.cli.output import ExitStatus, note, show_error, status_of
 from dutchbook.core.errors import DutchbookError
 
@@ -34,6 +34,7 @@ app.command("pnl")(read.pnl)
 app.command("explain")(read.explain)
 app.add_typer(read.journal, name="journal")
 app.add_typer(order.app, name="order")
+app.add_typer(wallet.app, name="wallet")
 app.command("record")(record.record)
 app.command("sim")(sim.sim)
 app.add_typer(bench.app, name="bench")
