@@ -107,6 +107,12 @@ def test_a_fine_partial_fill_that_no_price_admits_is_completed_to_whole_contract
     }
 
 
+def test_the_smallest_purchase_that_a_venues_least_cash_allows_is_considered() -> None:
+    """One NO at 40 cents alone is below Polymarket's dollar; with a second at 54 it is not, and together they pay."""
+    books = {KALSHI: book(KALSHI, [(49, 100)]), POLYMARKET: book(POLYMARKET, [(60, 1), (46, 100)])}
+    assert best(books, holding(YES, 6 * MICRO), holding(NO, 0)).count == 2 * MICRO
+
+
 def test_without_a_whole_way_the_part_that_the_book_takes_is_sold() -> None:
     books = {KALSHI: book(KALSHI, [(38, 4)], [(42, 100)]), POLYMARKET: book(POLYMARKET)}
     holdings = [holding(YES, 10 * MICRO), holding(NO, 0)]

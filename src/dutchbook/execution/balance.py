@@ -155,10 +155,11 @@ def slices(
 def candidate_counts(
     holdings: Sequence[Holding], target: Size, books: Mapping[MarketId, Book], markets: Mapping[MarketId, Market]
 ) -> list[int]:
-    """Counts worth pricing, never above the largest holding: what is held, the target, nothing, and the ends of levels.
+    """Counts worth pricing, never above the largest holding: what is held, the target, nothing, the ends of levels, and the
+    smallest purchase that a venue's least cash allows at each level's price.
 
-    A level's end is floored to a lot that every leg's purchase may have; every count also to whole contracts, because
-    fine sizes have no workable price at some ticks.
+    A level's end is floored to a lot that every leg's purchase may have; every count also to whole contracts and one more or
+    less, because fine sizes have no workable price at some ticks and fees round per order.
     """
     most = max(0, *(holding.held for holding in holdings))
     lot = max(markets[holding.claim.market].take_lot for holding in holdings)
@@ -168,14 +169,18 @@ def candidate_counts(
         if not book.live:
             continue
         reached: int = holding.held
-        for _, size in book.offers(holding.claim.outcome, LEVELS):
+        least = markets[holding.claim.market].min_cash * MICRO
+        for price, size in book.offers(holding.claim.outcome, LEVELS):
             reached += size
             counts.add(reached // lot * lot)
+            enough = -((-holding.held + least // -price) // MICRO) * MICRO
+            counts.add(enough)
         reached = holding.held
         for _, size in book.demand(holding.claim.outcome, LEVELS):
             reached -= size
             counts.add(reached // lot * lot)
-    counts |= {count // MICRO * MICRO for count in counts}
+    whole = {count // MICRO * MICRO for count in counts}
+    counts |= whole | {count + step for count in whole for step in (-MICRO, MICRO)}
     return sorted(count for count in counts if 0 <= count <= most)
 
 
