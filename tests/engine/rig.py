@@ -28,10 +28,10 @@ from dutchbook.simulator.exchange import MarketSpec
 from dutchbook.simulator.kalshi.exchange import KalshiExchange
 from dutchbook.simulator.memory import MemoryTransport
 from dutchbook.simulator.polymarket.exchange import PolymarketExchange
+from dutchbook.torture.network import Crash, Network, Seam
 from dutchbook.venues.kalshi import KalshiConfig, KalshiKey
 from dutchbook.venues.polymarket import ApiCredentials, PolymarketConfig, PolymarketKey
 from engine.parts import CASH, CENT, CONFIG, DOLLAR, LATENCY_NS, LIMITS, ORIGIN_NS, SeededEntropy, WatchedJournal
-from engine.seam import Crash, Network, Seam
 
 Quote = tuple[int, int]
 """(cents, contracts)."""

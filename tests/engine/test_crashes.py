@@ -16,9 +16,9 @@ import pytest
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.trade import Phase
 from dutchbook.feed.connection import KeepAlive
+from dutchbook.torture.network import Crash
 from engine.parts import CASH, CONFIG, LATENCY_NS
 from engine.rig import Rig, cross, play, uncross
-from engine.seam import Crash
 
 QUIET = replace(
     CONFIG,

@@ -14,9 +14,9 @@ from dutchbook.core.errors import DutchbookError
 from dutchbook.core.order import OrderState
 from dutchbook.core.trade import Phase
 from dutchbook.core.transport import Request
+from dutchbook.torture.network import Fault, answer_with, orders_to, posted, reads_of
 from engine.parts import CASH, LATENCY_NS
 from engine.rig import Rig, cross, play, uncross
-from engine.seam import Fault, answer_with, orders_to, posted, reads_of
 
 KALSHI_RESTS = msgspec.json.encode(
     {"order_id": "0d5c1f4e-0000-4000-8000-000000000001", "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 1}

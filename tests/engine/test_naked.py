@@ -8,9 +8,9 @@ from pathlib import Path
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.money import Cash
 from dutchbook.core.trade import Phase
+from dutchbook.torture.network import Crash, Fault, answer_with, orders_to
 from engine.parts import CASH, DOLLAR, LATENCY_NS
 from engine.rig import Process, Rig, cross, play, uncross, with_limits
-from engine.seam import Crash, Fault, answer_with, orders_to
 
 BETWEEN_NS = LATENCY_NS + 5 * MILLISECOND
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.order import Action
 from dutchbook.core.trade import Phase
+from dutchbook.torture.network import private_of
 from engine.parts import CASH, DOLLAR
 from engine.rig import Rig, cross, play
-from engine.seam import private_of
 
 
 def test_a_trade_that_fails_after_the_lock_reopens_and_is_completed_anew(tmp_path: Path) -> None:

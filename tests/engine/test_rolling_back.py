@@ -9,9 +9,9 @@ import pytest
 from dutchbook.core.clock import MILLISECOND
 from dutchbook.core.order import Action
 from dutchbook.core.trade import Phase
+from dutchbook.torture.network import Fault, answer_with, orders_to
 from engine.parts import CASH, DOLLAR, LATENCY_NS
 from engine.rig import Process, Rig, cross, play, uncross
-from engine.seam import Fault, answer_with, orders_to
 
 BETWEEN_NS = LATENCY_NS + 5 * MILLISECOND
 """After the crossing was seen, before the orders arrive."""

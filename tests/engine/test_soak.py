@@ -18,9 +18,7 @@ from dutchbook.core.money import Cash, Rate
 from dutchbook.core.trade import Phase
 from dutchbook.core.transport import Request
 from dutchbook.simulator.world import World
-from engine.parts import CONFIG, DOLLAR, LIMITS
-from engine.rig import Rig, play_bare
-from engine.seam import (
+from dutchbook.torture.network import (
     Deed,
     Fault,
     answer_with,
@@ -30,6 +28,8 @@ from engine.seam import (
     posted,
     repeat,
 )
+from engine.parts import CONFIG, DOLLAR, LIMITS
+from engine.rig import Rig, play_bare
 
 SECONDS = 8
 SHARDS = (0, 2)

@@ -10,9 +10,19 @@ import pytest
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.order import OrderState
 from dutchbook.core.trade import Phase
+from dutchbook.torture.network import (
+    Fault,
+    answer_with,
+    hold,
+    lose_answer,
+    lose_request,
+    orders_to,
+    private_of,
+    reads_of,
+    repeat,
+)
 from engine.parts import CASH, LATENCY_NS
 from engine.rig import Rig, cross, play
-from engine.seam import Fault, answer_with, hold, lose_answer, lose_request, orders_to, private_of, reads_of, repeat
 
 MARGIN_NS = {"kalshi": 10 * SECOND, "polymarket": 60 * SECOND}
 

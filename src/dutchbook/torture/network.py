@@ -1,4 +1,4 @@
-"""The transport seam as a test can bend it: requests counted, lost, delayed, repeated, answered by nobody.
+"""The transport seam, bent: requests counted, lost, delayed, repeated, answered by nobody.
 
 It acts on bytes only and knows nothing of engines. What has left arrives even when its sender is dead, as on a real network.
 """
