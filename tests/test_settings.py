@@ -18,6 +18,7 @@ from dutchbook.core.errors import CredentialsError, SettingsError
 from dutchbook.core.fees import Precision
 from dutchbook.core.money import MICRO, RATE_ONE, Cash, format_micros
 from dutchbook.settings import (
+    Durability,
     KalshiSettings,
     Mode,
     OnDailyLoss,
@@ -54,6 +55,30 @@ def test_without_any_source_it_is_paper_with_the_defaults_of_the_specification()
     assert (trading.min_edge, trading.max_order_contracts) == (RATE_ONE // 50, 100 * MICRO)
     assert (trading.min_profit, trading.initial_bankroll) == (10_000, 1_000_000_000)
     assert trading.on_daily_loss is OnDailyLoss.HOLD
+
+
+@pytest.mark.parametrize(
+    ("environ", "power_safe"),
+    [
+        ({}, False),
+        ({"DUTCHBOOK_MODE": "dry-run"}, False),
+        ({"DUTCHBOOK_MODE": "live"}, True),
+        ({"DUTCHBOOK_MODE": "live", "DUTCHBOOK_DURABILITY": "process"}, False),
+        ({"DUTCHBOOK_DURABILITY": "power"}, True),
+    ],
+)
+def test_a_live_ledger_survives_a_power_failure_unless_the_operator_says_otherwise(
+    environ: dict[str, str], power_safe: bool
+) -> None:
+    assert load(environ).power_safe is power_safe
+
+
+def test_the_durability_has_a_key_and_three_values(tmp_path: Path) -> None:
+    assert from_toml(tmp_path, '[ledger]\ndurability = "power"').durability is Durability.POWER
+    with pytest.raises(
+        SettingsError, match=r"DUTCHBOOK_DURABILITY .environment.: always is not one of: auto, power, process"
+    ):
+        load({"DUTCHBOOK_DURABILITY": "always"})
 
 
 SPELLINGS = [
@@ -238,11 +263,15 @@ def test_every_setting_has_a_key_in_the_file_and_a_variable_that_mean_the_same(t
         "ledger.path": "other.db",
         "mode": "live",
         "trading.paper_trading": "false",
+        "ledger.durability": "power",
         "trading.dry_run": "true",
         "trading.max_bet": "7",
         "trading.max_roi": "99",
         "trading.max_daily_trades": "9",
         "trading.on_daily_loss": "flatten",
+        "trading.require_confident_edge": "false",
+        "trading.early_exit": "true",
+        "trading.use_wallet": "true",
         "kalshi.rest_url": "http://127.0.0.1:1/x",
         "kalshi.ws_url": "ws://localhost:1/x",
         "kalshi.precision": "direct",
@@ -255,6 +284,7 @@ def test_every_setting_has_a_key_in_the_file_and_a_variable_that_mean_the_same(t
         "polymarket.funder_address": "0x" + "ab" * 20,
         "polymarket.min_marketable_cash": "0.5",
         "polymarket.absence_margin_s": "0.5",
+        "breakers": "9",
         "feed.keepalive_s": "0.5",
         "feed.silent_s": "0.5",
     }

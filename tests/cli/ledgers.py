@@ -96,6 +96,7 @@ def rolled_back() -> list[AnyFact]:
         *sent("bbbb2222"),
         *filled("bbbb2222", 0, 4 * DOLLAR, 170_000),
         OrderMoved("bbbb2222", "bbbb2222.1.1", OrderEvent.REJECT, reason="fok not filled"),
+        TradeTurned("bbbb2222", Turn.FALL_SHORT, "one leg is missing"),
         OrdersPlanned("bbbb2222", Turn.UNWIND, "selling is cheaper", (sale,)),
         OrderMoved("bbbb2222", "bbbb2222.0.2", OrderEvent.SEND),
         *filled("bbbb2222", 0, 3_900_000, 170_000, order=2),

@@ -43,7 +43,7 @@ def test_what_was_bought_by_hand_can_be_sold_by_hand_and_no_more_than_that(venue
     assert too_much.status == 1 and "can sell 6.00 contracts now, not 7.00" in too_much.out
     sold = order(venues, "sell", trade, "6", "0.01")
     assert sold.status == 0, sold.err
-    assert sold.json["phase"] == "rolled_back"
+    assert sold.json["phase"] == "flat"
     assert [(row["action"], row["filled"]) for row in sold.json["orders"]] == [("buy", "6.00"), ("sell", "6.00")]
 
 

@@ -33,7 +33,7 @@ def test_status_tells_engine_cash_trades_and_alarms(folder: Path) -> None:
     assert told["engine"]["state"] == "stopped" and "time is up" in told["engine"]["text"]
     # 500 - 4.17 + 10 - 4.17 + 3.73 - 4.17, and 500 - 5.125 - 5.125
     assert told["cash"] == {"kalshi:0": "501.220000", "polymarket:pusd": "489.750000"}
-    assert told["trades"] == {"failed": 1, "locked": 1, "rolled_back": 1, "settled": 1}
+    assert told["trades"] == {"failed": 1, "flat": 1, "locked": 1, "settled": 1}
     assert (told["open_positions"], told["working"], told["kill_switch"]) == (1, [], None)
     assert told["alarms"] == [{"code": "cash_difference", "text": "kalshi:0 differs by $0.01", "trade": ""}]
     text = dutchbook("status", "--ledger", BOOK, cwd=folder).out
@@ -97,7 +97,7 @@ def test_trades_come_newest_first_and_limited(folder: Path) -> None:
 
 def test_one_trade_is_told_from_intent_to_end(folder: Path) -> None:
     told = dutchbook("trades", "bbbb2222", "--ledger", BOOK, "--json", cwd=folder).json
-    assert (told["phase"], told["pnl"], told["pnl_is"]) == ("rolled_back", "-0.440000", "final")
+    assert (told["phase"], told["pnl"], told["pnl_is"]) == ("flat", "-0.440000", "final")
     assert [fact["fact"] for fact in told["timeline"]][:3] == ["trade_opened", "trade_turned", "order_moved"]
     assert told["timeline"][-1]["reason"] == "everything sold"
     text = dutchbook("trades", "bbbb2222", "--ledger", BOOK, cwd=folder).out
@@ -164,7 +164,7 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
 
 def test_an_intact_chain_is_verified(folder: Path) -> None:
     told = dutchbook("journal", "verify", "--ledger", BOOK, "--json", cwd=folder).json
-    assert told["intact"] is True and told["records"] > 30
+    assert told["intact"] is True and told["records"] > 30 and told["end_witnessed"] is True
     assert "intact" in dutchbook("journal", "verify", "--ledger", BOOK, cwd=folder).out
 
 
@@ -174,6 +174,7 @@ def test_an_intact_chain_is_verified(folder: Path) -> None:
         ("UPDATE journal SET body = replace(body, '4000000', '3000000') WHERE seq = 8", "record 8 was altered"),
         ("DELETE FROM journal WHERE seq = 8", "record 8 is missing"),
         ("UPDATE journal SET at_ns = at_ns + 1 WHERE seq = 2", "record 2 was altered"),
+        ("DELETE FROM journal WHERE seq = (SELECT max(seq) FROM journal)", "records missing at the end: 1 "),
     ],
 )
 def test_a_changed_journal_is_found_out(tampering: str, words: str, tmp_path: Path) -> None:

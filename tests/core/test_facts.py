@@ -91,6 +91,7 @@ def test_an_order_in_the_journal_has_an_identity_and_no_body_key_or_signature() 
         "send_by_ns",
         "worst",
         "reduce_only",
+        "opposite",
     }
 
 

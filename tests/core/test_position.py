@@ -17,7 +17,23 @@ from dutchbook.core.money import MICRO
 from dutchbook.core.order import Action, OrderEvent, OrderState
 from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Phase, Turn
-from ledger.story import CENT, K_NO, K_YES, PAIR, bought, moved, opening, paid, plan, reversed_fill, sent
+from ledger.story import (
+    CENT,
+    K_NO,
+    K_YES,
+    PAIR,
+    bought,
+    fell_short,
+    marked,
+    merged,
+    moved,
+    opening,
+    paid,
+    plan,
+    resettled,
+    reversed_fill,
+    sent,
+)
 from ledger.story import book as after
 
 START = TradeTurned("t", Turn.START)
@@ -25,9 +41,9 @@ PROVISIONAL = {"final": False, "sellable": False}
 
 
 def sale(order: str = "t.0.2", size: int = 10) -> list[AnyFact]:
-    """An unwind order leaves."""
+    """The first round fell short, and an unwind order leaves."""
     planned = OrdersPlanned("t", Turn.UNWIND, "leg 0 is too long", (plan(order, Action.SELL, size),))
-    return [planned, moved(order, OrderEvent.SEND)]
+    return [fell_short(), planned, moved(order, OrderEvent.SEND)]
 
 
 def unwound() -> list[AnyFact]:
@@ -106,7 +122,7 @@ def test_a_sale_takes_from_what_is_held_and_brings_its_cash() -> None:
 
 def test_the_result_of_a_roll_back_is_its_real_loss() -> None:
     trade = after(*unwound(), TradeTurned("t", Turn.FLATTEN, "unwound"))
-    assert trade.phase is Phase.ROLLED_BACK
+    assert trade.phase is Phase.FLAT
     assert trade.pnl == (380 - 400 - 2) * CENT
     assert trade.flat
 
@@ -338,12 +354,18 @@ def test_a_fee_that_the_balance_corrected_moves_the_result_by_as_much(amount: in
         OrdersPlanned("t", Turn.REOPEN, "not now", (plan("t.0.2"),)),
         TradeTurned("t", Turn.SETTLE),
         CashMoved("kalshi", "kalshi:0", "deposit", 1),
+        resettled("t", 0, 100, 1000),
+        resettled("t", 2, 100, 1000),
+        merged("t", 0, 1),
+        merged("t", -1, 1),
+        marked("t", 0, -1),
+        marked("t", 2, 1),
     ],
     ids=lambda fact: type(fact).__name__,
 )
 def test_a_fact_that_cannot_be_raises_and_changes_nothing(fact: AnyFact) -> None:
-    trade = after(START, *sent("t"))
-    untouched = after(START, *sent("t"))
+    trade = after(START, *sent("t"), fell_short())
+    untouched = after(START, *sent("t"), fell_short())
     with pytest.raises(ImpossibleEvent):
         trade.apply(fact, 99)
     assert trade == untouched

@@ -1,23 +1,24 @@
-"""Any story of one trade, in any order, against a witness that keeps nothing but a list of fills."""
+"""Any story of one trade, in any order, against a witness that keeps nothing but a list of fills, sets and marks."""
 
 from copy import deepcopy
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dutchbook.core.errors import ImpossibleEvent
-from dutchbook.core.facts import AnyFact, Filled, FillSettled, OrdersPlanned, TradeTurned
+from dutchbook.core.facts import AnyFact, Filled, FillSettled, LotsMarked, OrdersPlanned, TradeTurned
 from dutchbook.core.money import MICRO
 from dutchbook.core.order import ENDED, ORDER_TABLE, Action, OrderEvent, OrderState
 from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import TRADE_TABLE, Turn
-from ledger.story import book, bought, moved, opening, plan, reversed_fill, sent
+from ledger.story import book, bought, marked, merged, moved, opening, plan, reversed_fill, sent
 
 legs = st.integers(0, 1)
 sizes = st.integers(1, 12)
 cents = st.integers(1, 99)
 fees = st.integers(0, 99_999)
+kinds = st.sampled_from(((Action.BUY, False), (Action.SELL, False), (Action.BUY, True)))
 WITHOUT_FILL = {OrderEvent.WITHHOLD, OrderEvent.VOID}
 
 
@@ -28,6 +29,9 @@ class OneTrade(RuleBasedStateMachine):
         super().__init__()
         self.trade = TradeBook.open(opening(), 1)
         self.actions = {"t.0.1": Action.BUY, "t.1.1": Action.BUY}
+        self.opposites: set[str] = set()
+        self.marks: list[LotsMarked] = []
+        self.merged = [0, 0]
         self.states = dict.fromkeys(self.actions, OrderState.PLANNED)
         self.counts = dict.fromkeys(self.actions, 0)
         self.standing: dict[str, Filled] = {}
@@ -47,6 +51,11 @@ class OneTrade(RuleBasedStateMachine):
         assert possible
         return True
 
+    @initialize(turns=st.sampled_from(((), (Turn.START,), (Turn.START, Turn.FALL_SHORT))))
+    def begins(self, turns: tuple[Turn, ...]) -> None:
+        for turn in turns:
+            self.take(TradeTurned("t", turn), True)
+
     def fills_of(self, order: str) -> list[Filled]:
         return [fill for fill in self.standing.values() if fill.order == order]
 
@@ -54,12 +63,15 @@ class OneTrade(RuleBasedStateMachine):
     def turns(self, turn: Turn) -> None:
         self.take(TradeTurned("t", turn), turn in TRADE_TABLE[self.trade.phase])
 
-    @rule(leg=legs, action=st.sampled_from(Action), turn=st.sampled_from((Turn.HEDGE, Turn.UNWIND)), size=sizes)
-    def plans_an_order(self, leg: int, action: Action, turn: Turn, size: int) -> None:
+    @rule(leg=legs, kind=kinds, turn=st.sampled_from((Turn.HEDGE, Turn.UNWIND, Turn.EXIT)), size=sizes)
+    def plans_an_order(self, leg: int, kind: tuple[Action, bool], turn: Turn, size: int) -> None:
         order = f"t.{leg}.{len(self.actions) + 1}"
-        fact = OrdersPlanned("t", turn, "a round", (plan(order, action, size),))
+        action, opposite = kind
+        fact = OrdersPlanned("t", turn, "a round", (plan(order, action, size, opposite=opposite),))
         if self.take(fact, turn in TRADE_TABLE[self.trade.phase]):
             self.actions[order] = action
+            if opposite:
+                self.opposites.add(order)
             self.states[order] = OrderState.PLANNED
             self.counts[order] = 0
 
@@ -104,23 +116,44 @@ class OneTrade(RuleBasedStateMachine):
             fill = data.draw(st.sampled_from(list(self.standing.values())))
             self.take(FillSettled("t", fill.order, fill.fill, final), True)
 
+    @rule(leg=legs, size=st.integers(-12, 12), price=st.integers(-600, 600))
+    def a_person_marks(self, leg: int, size: int, price: int) -> None:
+        fact = marked("t", leg, size, price)
+        if self.take(fact, self.alone(leg) + fact.size >= 0):
+            self.marks.append(fact)
+
+    @rule(leg=legs, size=st.integers(-1, 12))
+    def sets_are_merged(self, leg: int, size: int) -> None:
+        if self.take(merged("t", leg, size), 0 < size * MICRO <= self.sets(leg)):
+            self.merged[leg] += size * MICRO
+
+    def alone(self, leg: int) -> int:
+        """Contracts of the leg's claim less those bound to an opposite."""
+        held = sum(mark.size for mark in self.marks if mark.leg == leg)
+        for fill in self.standing.values():
+            if fill.order.startswith(f"t.{leg}."):
+                added = self.actions[fill.order] is Action.BUY and fill.order not in self.opposites
+                held += fill.size if added else -fill.size
+        return held
+
+    def sets(self, leg: int) -> int:
+        opposites = [f for f in self.standing.values() if f.order in self.opposites and f.order.startswith(f"t.{leg}.")]
+        return sum(fill.size for fill in opposites) - self.merged[leg]
+
     @invariant()
     def contracts_are_what_the_fills_say(self) -> None:
         for number, leg in enumerate(self.trade.legs):
-            signed = [
-                fill.size if self.actions[fill.order] is Action.BUY else -fill.size
-                for fill in self.standing.values()
-                if fill.order.startswith(f"t.{number}.")
-            ]
-            assert leg.held == sum(signed)
-            assert 0 <= leg.sellable <= leg.bought
+            assert (leg.held, leg.sets) == (self.alone(number), self.sets(number))
+            assert 0 <= leg.sellable <= max(0, leg.held), "nothing is offered that does not stand alone"
 
     @invariant()
     def cash_is_what_the_fills_say(self) -> None:
         result = 0
         for fill in self.standing.values():
             result += -fill.cash if self.actions[fill.order] is Action.BUY else fill.cash
+            result += fill.size if fill.order in self.opposites else 0
             result -= fill.fee
+        result += sum(mark.cash for mark in self.marks)
         assert self.trade.pnl == result
         assert self.trade.fees == sum(fill.fee for fill in self.standing.values())
 

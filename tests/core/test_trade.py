@@ -3,7 +3,7 @@
 import pytest
 
 from dutchbook.core.errors import ImpossibleEvent
-from dutchbook.core.trade import TRADE_TABLE, WORKING, Phase, Turn, next_phase
+from dutchbook.core.trade import TRADE_TABLE, UNEQUAL, WORKING, Phase, Turn, next_phase
 
 PAIRS = [(phase, turn) for phase in Phase for turn in Turn]
 KNOWN = [(phase, turn) for phase, turn in PAIRS if turn in TRADE_TABLE[phase]]
@@ -25,16 +25,60 @@ def test_an_unknown_pair_raises_and_names_phase_and_turn(phase: Phase, turn: Tur
         next_phase(phase, turn)
 
 
+ROUND_IS_OUT = [Phase.EXECUTING, Phase.HEDGING, Phase.UNWINDING]
+
+
 @pytest.mark.parametrize("phase", sorted(WORKING - {Phase.OPENED}, key=lambda p: p.value))
-def test_a_trade_with_orders_out_can_lock_or_be_stranded(phase: Phase) -> None:
+def test_equal_legs_end_a_trade_from_any_round(phase: Phase) -> None:
     assert next_phase(phase, Turn.LOCK) is Phase.LOCKED
-    assert next_phase(phase, Turn.STRAND) is Phase.NAKED
 
 
 @pytest.mark.parametrize("phase", sorted(WORKING - {Phase.OPENED}, key=lambda p: p.value))
 def test_dust_that_no_order_can_remove_ends_a_trade_from_any_round(phase: Phase) -> None:
     """A first round may fill less than the smallest lot: then there is nothing to sell and nothing to complete."""
-    assert next_phase(phase, Turn.FLATTEN) is Phase.ROLLED_BACK
+    assert next_phase(phase, Turn.FLATTEN) is Phase.FLAT
+
+
+@pytest.mark.parametrize("phase", ROUND_IS_OUT)
+def test_a_round_that_fell_short_is_partial_before_anything_else_is_decided(phase: Phase) -> None:
+    assert next_phase(phase, Turn.FALL_SHORT) is Phase.PARTIAL
+    assert not {Turn.HEDGE, Turn.UNWIND, Turn.AWAIT, Turn.STRAND} & set(TRADE_TABLE[phase])
+
+
+def test_the_next_round_begins_where_the_legs_are_known_to_be_unequal() -> None:
+    for turn, rounds in ((Turn.HEDGE, Phase.HEDGING), (Turn.UNWIND, Phase.UNWINDING)):
+        begins = {phase for phase in Phase if TRADE_TABLE[phase].get(turn) is rounds}
+        assert begins == {Phase.PARTIAL, Phase.SETTLING}
+
+
+def test_a_trade_is_stranded_only_when_no_round_is_out() -> None:
+    assert {phase for phase in Phase if TRADE_TABLE[phase].get(Turn.STRAND)} == {
+        Phase.PARTIAL,
+        Phase.SETTLING,
+        Phase.NAKED,
+    }
+
+
+def test_only_a_partial_trade_waits_for_its_contracts_to_become_sellable() -> None:
+    assert {phase: row[Turn.AWAIT] for phase, row in TRADE_TABLE.items() if Turn.AWAIT in row} == {
+        Phase.PARTIAL: Phase.SETTLING
+    }
+
+
+def test_only_a_naked_trade_is_handed_to_a_person_and_then_the_engine_leaves_it_alone() -> None:
+    assert {phase for phase in Phase if Turn.HAND_OVER in TRADE_TABLE[phase]} == {Phase.NAKED}
+    assert Phase.HANDED_OVER not in WORKING
+    assert not {Turn.HEDGE, Turn.UNWIND, Turn.STRAND} & set(TRADE_TABLE[Phase.HANDED_OVER])
+
+
+def test_only_a_locked_trade_is_sold_early() -> None:
+    assert {phase: row[Turn.EXIT] for phase, row in TRADE_TABLE.items() if Turn.EXIT in row} == {
+        Phase.LOCKED: Phase.UNWINDING
+    }
+
+
+def test_no_new_entries_in_any_phase_whose_legs_may_be_unequal() -> None:
+    assert WORKING - {Phase.OPENED, Phase.EXECUTING} == UNEQUAL
 
 
 def test_a_naked_trade_stays_naked_while_it_is_worked_on() -> None:
@@ -42,8 +86,8 @@ def test_a_naked_trade_stays_naked_while_it_is_worked_on() -> None:
         assert next_phase(Phase.NAKED, turn) is Phase.NAKED
 
 
-@pytest.mark.parametrize("phase", [Phase.LOCKED, Phase.ROLLED_BACK, Phase.FAILED])
-def test_a_late_fill_or_a_failed_one_puts_an_ended_trade_back_to_work(phase: Phase) -> None:
+@pytest.mark.parametrize("phase", [Phase.LOCKED, Phase.FLAT, Phase.FAILED, Phase.HANDED_OVER])
+def test_a_late_fill_or_a_failed_one_puts_a_trade_back_to_work(phase: Phase) -> None:
     assert next_phase(phase, Turn.REOPEN) in WORKING
 
 

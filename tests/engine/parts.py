@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from dutchbook.core.clock import MILLISECOND, SECOND
@@ -49,6 +50,9 @@ CONFIG = EngineConfig(
     balance_every_ns=2 * SECOND,
     results_every_ns=SECOND,
 )
+
+NARROW = replace(CONFIG, hurdle=Rate(7 * PERCENT))
+"""A hurdle that just lets the rig's seven-cent crossing pass: no room is left between the offers and the limits."""
 
 
 class SeededEntropy:

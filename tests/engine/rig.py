@@ -18,6 +18,7 @@ from dutchbook.core.clock import DAY, MILLISECOND, SECOND
 from dutchbook.core.fees import Precision
 from dutchbook.core.link import Link, same_bet
 from dutchbook.core.position import TradeBook
+from dutchbook.core.venue import Wallet
 from dutchbook.engine.config import EngineConfig
 from dutchbook.engine.engine import Engine, VenueSide
 from dutchbook.engine.proof import differences
@@ -71,6 +72,8 @@ class Rig:
     network: Network
     config: EngineConfig = CONFIG
     links: list[Link] = field(default_factory=list)
+    wallet: Wallet | None = None
+    """Polymarket's slow path, where a test lets the engine use one."""
     process: Process | None = None
     crash_at: set[int] = field(default_factory=set)
     """Numbers of the crash points at which the process dies; counting goes on across processes."""
@@ -234,7 +237,7 @@ class Rig:
         )
         return {
             "kalshi": VenueSide(kalshi_data, kalshi_trading, seam, seam),
-            "polymarket": VenueSide(polymarket_data, polymarket_trading, seam, seam),
+            "polymarket": VenueSide(polymarket_data, polymarket_trading, seam, seam, self.wallet),
         }
 
     def _gate(self, point: str) -> None:

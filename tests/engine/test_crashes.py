@@ -29,7 +29,7 @@ QUIET = replace(
 )
 """Nothing here depends on the rhythms of housekeeping, and there are hundreds of lives to live."""
 
-ENDS = {Phase.LOCKED, Phase.ROLLED_BACK, Phase.FAILED, Phase.SETTLED}
+ENDS = {Phase.LOCKED, Phase.FLAT, Phase.FAILED, Phase.SETTLED}
 BETWEEN_NS = LATENCY_NS + 5 * MILLISECOND
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.trade import Phase
-from engine.parts import CASH, DOLLAR, LATENCY_NS
+from engine.parts import CASH, DOLLAR, LATENCY_NS, NARROW
 from engine.rig import Rig, calm, cross, play, uncross
 
 
@@ -70,7 +70,7 @@ def test_no_is_bought_as_no_and_both_legs_have_equal_contracts(tmp_path: Path) -
         await rig.idle()
         assert await rig.mismatches() == []
 
-    rig = play(tmp_path, story)
+    rig = play(tmp_path, story, config=NARROW)
     by_venue = {order.venue: order for order in rig.network.orders}
     assert by_venue["kalshi"].action == "ask"
     assert by_venue["kalshi"].content["price"] == "0.6000"
@@ -199,4 +199,4 @@ def test_a_leg_that_fills_more_than_asked_is_exposure_and_its_surplus_is_sold(tm
         await rig.idle()
         assert await rig.mismatches() == []
 
-    play(tmp_path, story)
+    play(tmp_path, story, config=NARROW)

@@ -11,7 +11,8 @@ import pytest
 
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.errors import DutchbookError
-from dutchbook.core.order import OrderState
+from dutchbook.core.facts import OrderMoved
+from dutchbook.core.order import OrderEvent, OrderState
 from dutchbook.core.trade import Phase
 from dutchbook.core.transport import Request
 from dutchbook.torture.network import Fault, answer_with, orders_to, posted, reads_of
@@ -104,8 +105,10 @@ def test_a_restart_does_not_trust_the_file_about_what_was_still_open(tmp_path: P
         await rig.die()
         await rig.wait(1)
         process = await rig.start()
-        assert {row.state for row in process.trade.orders()} == {OrderState.UNKNOWN}
-        assert [leg.held for leg in process.trade.legs] == [0, 0]
+        moves = [r.fact for r in process.journal.records() if isinstance(r.fact, OrderMoved)]
+        assert [move.event for move in moves[2:4]] == [OrderEvent.LOSE, OrderEvent.LOSE], (
+            "nothing came before the question"
+        )
         await rig.until(lambda: not process.trade.working)
         assert process.trade.phase is Phase.LOCKED
         await rig.idle()

@@ -13,6 +13,7 @@ from dutchbook.core.mode import Mode
 from dutchbook.core.opportunity import Opportunity
 from dutchbook.core.order import OrderState
 from dutchbook.core.trade import Phase
+from dutchbook.execution.leg_order import Verdict
 from dutchbook.opportunity.sizing import SizeLimits, size_bundle
 from dutchbook.risk.approved import Approved
 from engine.parts import CONFIG, DOLLAR
@@ -85,7 +86,7 @@ def test_a_dry_run_ends_with_what_it_would_have_placed(tmp_path: Path) -> None:
         await rig.wait(1)
         with capture_logs() as lines:
             await process.engine.stop("over")
-        assert "would have placed 1 bets totalling $9.30" in [line["event"] for line in lines]
+        assert "would have placed 1 bets totalling $9.90" in [line["event"] for line in lines]
         assert {line["mode"] for line in lines} == {"[DRY-RUN]"}
 
     play(tmp_path, story, config=DRY)
@@ -98,8 +99,11 @@ def test_the_one_order_path_raises_dry_run_error_where_a_request_would_have_left
         cross(rig)
         await rig.wait(0.2)
         (plan,) = approved(process)
+        pursuit = process.engine.pursuit
+        judged = pursuit.leg_policy.judge(plan)
+        assert isinstance(judged, Verdict)
         with pytest.raises(DryRunError):
-            process.engine.pursuit.execute(plan, 0)
+            pursuit.execute(plan, 0, judged)
 
     play(tmp_path, story, config=DRY)
 

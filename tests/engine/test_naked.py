@@ -43,7 +43,7 @@ def test_an_unwind_without_depth_is_naked_said_aloud_and_worked_until_flat(tmp_p
         assert process.alarms == ["naked"], "one alarm, not one a second"
         rig.quote("kalshi", [(36, 100)], [(42, 100)])
         await rig.until(lambda: not process.trade.working, 5)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
         await rig.idle()
         assert await rig.mismatches() == []
         assert rig.wealth() == 2 * CASH + process.trade.pnl
@@ -75,7 +75,7 @@ def test_a_thin_bid_is_taken_slice_by_slice(tmp_path: Path) -> None:
         for _ in range(4):
             rig.quote("kalshi", [(36, 3)], [(42, 100)])
             await rig.wait(2.5)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
         await rig.idle()
         assert await rig.mismatches() == []
 
@@ -147,7 +147,7 @@ def test_a_dead_feed_strands_the_trade_and_the_live_book_still_unwinds_it(tmp_pa
 
         rig.after(BETWEEN_NS, leave)
         await rig.until(lambda: bool(process.trades) and not process.trade.working, 10)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
         assert process.alarms == ["naked"]
         await rig.idle()
         assert await rig.mismatches() == []
@@ -182,7 +182,7 @@ def test_a_death_while_stranding_is_recovered(tmp_path: Path) -> None:
                 process.engine.halt_entries()
                 await rig.idle(200)
                 assert await rig.mismatches() == []
-                assert all(trade.phase in (Phase.ROLLED_BACK, Phase.FAILED) for trade in process.trades)
+                assert all(trade.phase in (Phase.FLAT, Phase.FAILED) for trade in process.trades)
                 return
             except Crash:
                 await rig.die()

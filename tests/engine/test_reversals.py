@@ -7,7 +7,7 @@ from pathlib import Path
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.order import Action
 from dutchbook.core.trade import Phase
-from dutchbook.torture.network import private_of
+from dutchbook.torture.line import private_of
 from engine.parts import CASH, DOLLAR
 from engine.rig import Rig, cross, play
 
@@ -44,7 +44,7 @@ def test_a_trade_that_fails_after_the_lock_is_unwound_when_that_is_cheaper(tmp_p
         rig.quote("polymarket", [(20, 100)], [(54, 100)])
         await rig.until(lambda: process.trade.working)
         await rig.until(lambda: not process.trade.working)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
         await rig.idle()
         assert await rig.mismatches() == []
         assert rig.wealth() == 2 * CASH + process.trade.pnl
@@ -133,7 +133,7 @@ def test_tokens_that_are_not_settled_are_not_sold(tmp_path: Path) -> None:
         await rig.wait(2.9)
         assert [order.action for order in rig.network.orders] == ["bid", "buy"]
         await rig.until(lambda: not process.trade.working, 30)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
         assert [row.plan.action for row in process.trade.legs[1].orders] == [Action.BUY, Action.SELL]
 
     rig = play(tmp_path, story)

@@ -10,7 +10,7 @@ from dutchbook.core.clock import MILLISECOND
 from dutchbook.core.order import Action
 from dutchbook.core.trade import Phase
 from dutchbook.torture.network import Fault, answer_with, orders_to
-from engine.parts import CASH, DOLLAR, LATENCY_NS
+from engine.parts import CASH, DOLLAR, LATENCY_NS, NARROW
 from engine.rig import Process, Rig, cross, play, uncross
 
 BETWEEN_NS = LATENCY_NS + 5 * MILLISECOND
@@ -36,7 +36,7 @@ def test_when_unwinding_is_cheaper_the_filled_leg_is_sold_and_the_real_loss_is_b
         # completing would cost NO at 70: 4.3706 + 7.1050 - 10 = 1.48 lost; selling YES at 38 loses 0.74
         process = await missed(rig, 30)
         trade = process.trade
-        assert trade.phase is Phase.ROLLED_BACK
+        assert trade.phase is Phase.FLAT
         assert [leg.held for leg in trade.legs] == [0, 0]
         # bought 10 at 0.42, sold 10 at 0.38, fees 0.1706 and 0.07 x 10 x 0.38 x 0.62 = 0.16492 (up to 0.0001)
         assert trade.pnl == -400_000 - 170_600 - 165_000
@@ -61,8 +61,22 @@ def test_when_completing_still_earns_the_missing_leg_is_bought(tmp_path: Path) -
         await rig.idle()
         assert await rig.mismatches() == []
 
-    rig = play(tmp_path, story)
+    rig = play(tmp_path, story, config=NARROW)
     assert [(order.venue, order.action) for order in rig.network.orders][2:] == [("polymarket", "buy")]
+
+
+def test_a_limit_at_the_marginal_hurdle_fills_at_once_what_would_have_been_a_second_round(tmp_path: Path) -> None:
+    """Kalshi fills at its makers' prices, so its limit reaches up to the hurdle: an ask that rises by two cents is taken."""
+
+    async def story(rig: Rig) -> None:
+        process = await rig.start()
+        cross(rig)
+        rig.after(BETWEEN_NS, lambda: rig.quote("kalshi", [(38, 100)], [(44, 100)]))
+        await rig.until(lambda: bool(process.trades) and not process.trade.working)
+        assert process.trade.phase is Phase.LOCKED
+        assert process.trade.locked_profit > 0
+
+    assert len(play(tmp_path, story).network.orders) == 2
 
 
 def test_when_completing_loses_less_than_unwinding_it_is_completed_at_a_loss(tmp_path: Path) -> None:
@@ -98,7 +112,7 @@ def test_the_other_leg_missing_sells_settled_tokens_only(tmp_path: Path) -> None
         cross(rig)
         rig.after(BETWEEN_NS, lambda: rig.quote("kalshi", [(38, 100)], [(80, 100)]))
         await rig.until(lambda: bool(process.trades) and not process.trade.working)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
         assert process.trade.pnl < 0
         await rig.idle()
         assert await rig.mismatches() == []
@@ -125,7 +139,7 @@ def test_an_unwind_without_depth_for_all_goes_on_in_slices(tmp_path: Path) -> No
         rig.after(BETWEEN_NS + 60 * MILLISECOND, lambda: rig.quote("kalshi", [(38, 4), (36, 3)], [(42, 100)]))
         rig.after(400 * MILLISECOND, lambda: rig.quote("kalshi", [(35, 50)], [(42, 100)]))
         await rig.until(lambda: bool(process.trades) and not process.trade.working)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
         await rig.idle()
         assert await rig.mismatches() == []
         assert rig.wealth() == 2 * CASH + process.trade.pnl
@@ -148,7 +162,7 @@ def test_a_rejected_leg_is_never_answered_by_buying_the_other_again(tmp_path: Pa
         for size in (9, 8, 7):
             cross(rig, size)
             await rig.wait(0.2)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
         await rig.idle()
         assert await rig.mismatches() == []
         assert rig.wealth() == 2 * CASH + process.trade.pnl
@@ -168,7 +182,7 @@ def test_a_leg_that_keeps_being_refused_is_not_asked_for_without_end(tmp_path: P
         process = await rig.start()
         cross(rig)
         await rig.until(lambda: bool(process.trades) and not process.trade.working, 10)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
 
     rig = play(tmp_path, story)
     assert sum(order.venue == "polymarket" for order in rig.network.orders) <= 3
@@ -208,7 +222,7 @@ def test_a_500_says_nothing_about_the_order_and_is_resolved_by_asking(
         process = await rig.start()
         cross(rig)
         await rig.until(lambda: bool(process.trades) and not process.trade.working, 120)
-        assert process.trade.phase in (Phase.LOCKED, Phase.ROLLED_BACK)
+        assert process.trade.phase in (Phase.LOCKED, Phase.FLAT)
         assert (process.trade.rounds == 1) is delivered
         await rig.idle()
         assert await rig.mismatches() == []
@@ -238,4 +252,4 @@ def test_a_surplus_below_every_minimum_stays_as_dust_and_is_counted(tmp_path: Pa
         await rig.until(lambda: trade.phase is Phase.SETTLED)
         assert rig.wealth() == 2 * CASH + trade.pnl
 
-    play(tmp_path, story)
+    play(tmp_path, story, config=NARROW)

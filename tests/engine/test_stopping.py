@@ -91,7 +91,7 @@ def test_a_thrown_switch_does_not_leave_a_leg_alone(tmp_path: Path) -> None:
         await rig.until(lambda: bool(process.trades))
         process.engine.desk.trip("now")
         await rig.until(lambda: not process.trade.working)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
 
     play(tmp_path, story)
 
@@ -133,7 +133,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_trade_stops_it_and_a_restart_goes_
         process = await rig.start()
         process.engine.halt_entries()
         await rig.idle(100)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
         assert await rig.mismatches() == []
 
     play(tmp_path, story)

@@ -10,6 +10,7 @@ import pytest
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.order import OrderState
 from dutchbook.core.trade import Phase
+from dutchbook.torture.line import private_of
 from dutchbook.torture.network import (
     Fault,
     answer_with,
@@ -17,7 +18,6 @@ from dutchbook.torture.network import (
     lose_answer,
     lose_request,
     orders_to,
-    private_of,
     reads_of,
     repeat,
 )
@@ -67,7 +67,7 @@ def test_an_order_lost_before_acceptance_is_voided_only_upon_evidence(tmp_path: 
         assert rig.clock.wall() > allowed_ns
         assert sum(as_of > allowed_ns for as_of in lost.absences) >= 2
         await rig.until(lambda: not trade.working)
-        assert trade.phase in (Phase.LOCKED, Phase.ROLLED_BACK)
+        assert trade.phase in (Phase.LOCKED, Phase.FLAT)
         await rig.idle()
         assert await rig.mismatches() == []
 
@@ -154,22 +154,52 @@ def test_an_order_taken_for_absent_that_fills_after_all_reopens_its_trade(tmp_pa
     """Evidence can be wrong once in a lifetime: the late fill is exposure, and is worked to an end."""
 
     async def story(rig: Rig) -> None:
-        forgetful = answer_with(200, b'{"orders":[],"cursor":""}')
         rig.network.faults.append(Fault(orders_to("kalshi"), lose_answer))
-        rig.network.faults.append(Fault(reads_of("kalshi", "/portfolio/orders"), forgetful, times=10_000))
+        for what, path in (("orders", "/portfolio/orders"), ("fills", "/portfolio/fills?ticker=")):
+            forgetful = answer_with(200, b'{"%s":[],"cursor":""}' % what.encode())
+            rig.network.faults.append(Fault(reads_of("kalshi", path), forgetful, times=10_000))
         rig.network.muffled = private_of("kalshi")
         process = await rig.start()
         cross(rig)
         await rig.until(lambda: bool(process.trades) and not process.trade.working, 60)
         first = process.trade.legs[0].orders[0]
         assert first.state is OrderState.VOIDED
-        assert process.trade.phase in (Phase.LOCKED, Phase.ROLLED_BACK)
+        assert process.trade.phase in (Phase.LOCKED, Phase.FLAT)
         rig.network.faults.clear()
         rig.network.muffled = None
         await rig.until(lambda: bool(first.fills))
         await rig.until(lambda: not process.trade.working)
         assert first.state is OrderState.DONE
         assert len({leg.held for leg in process.trade.legs}) == 1
+        await rig.idle()
+        assert await rig.mismatches() == []
+
+    assert_sent_once(play(tmp_path, story))
+
+
+def test_m32_an_order_that_is_not_listed_but_has_fills_is_not_absent(tmp_path: Path) -> None:
+    """Absence is evidence only when order and fill reads agree (rule 5c): the orders are missing for two minutes, the fills
+    are there."""
+
+    async def story(rig: Rig) -> None:
+        forgetful = Fault(
+            reads_of("kalshi", "/portfolio/orders?"), answer_with(200, b'{"orders":[],"cursor":""}'), times=10_000
+        )
+        unreadable = Fault(
+            reads_of("kalshi", "/portfolio/orders/"), answer_with(404, b'{"error":{"code":"not_found"}}'), times=10_000
+        )
+        rig.network.faults += [Fault(orders_to("kalshi"), lose_answer), forgetful, unreadable]
+        rig.network.muffled = private_of("kalshi")
+        process = await rig.start()
+        cross(rig)
+        await rig.until(lambda: bool(process.trades))
+        await rig.wait(120)
+        (order,) = process.trade.legs[0].orders
+        assert order.state is OrderState.UNKNOWN
+        assert not order.absences
+        rig.network.faults.clear()
+        await rig.until(lambda: not process.trade.working, 20)
+        assert process.trade.phase is Phase.LOCKED
         await rig.idle()
         assert await rig.mismatches() == []
 
@@ -218,7 +248,7 @@ def test_a_lost_sale_is_not_sold_again(tmp_path: Path) -> None:
 
         rig.after(LATENCY_NS + 5 * MILLISECOND, leave)
         await rig.until(lambda: bool(process.trades) and not process.trade.working)
-        assert process.trade.phase is Phase.ROLLED_BACK
+        assert process.trade.phase is Phase.FLAT
         await rig.idle()
         assert await rig.mismatches() == []
         assert rig.wealth() == 2 * CASH + process.trade.pnl

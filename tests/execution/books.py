@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from dutchbook.core.book import Book
 from dutchbook.core.claim import Claim, MarketId, Outcome
 from dutchbook.core.facts import Filled, LegPlan, OrderMoved, OrderPlan, OrdersPlanned, TradeOpened, TradeTurned
@@ -12,7 +14,7 @@ from dutchbook.core.market import Market, MarketStatus, TickGrid
 from dutchbook.core.money import MICRO, Cash, Price, Rate, Size
 from dutchbook.core.order import Action, OrderEvent, TimeInForce
 from dutchbook.core.position import TradeBook
-from dutchbook.core.trade import Turn
+from dutchbook.core.trade import TRADE_TABLE, Turn
 from dutchbook.execution.balance import Holding
 
 CENT = 10_000
@@ -120,10 +122,14 @@ class Story:
         self.trade.apply(OrderMoved("t", order, event, filled=filled), self.now)
         return self
 
-    def next_round(self, leg: int, action: Action, size: int = 10 * MICRO, turn: Turn = Turn.HEDGE) -> str:
-        """A further order goes out; returns its id."""
+    def next_round(
+        self, leg: int, action: Action, size: int = 10 * MICRO, turn: Turn = Turn.HEDGE, *, opposite: bool = False
+    ) -> str:
+        """A further order goes out (the round before it fell short); returns its id."""
+        if Turn.FALL_SHORT in TRADE_TABLE[self.trade.phase]:
+            self.turns(Turn.FALL_SHORT)
         number = len(self.trade.legs[leg].orders) + 1
-        plan = self._plan(leg, number, action, size, TimeInForce.IOC)
+        plan = replace(self._plan(leg, number, action, size, TimeInForce.IOC), opposite=opposite)
         self.trade.apply(OrdersPlanned("t", turn, "", (plan,)), self.now)
         self.trade.apply(OrderMoved("t", plan.id, OrderEvent.SEND), self.now)
         return plan.id

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.clock import SECOND
-from dutchbook.core.facts import OrderAbsent
+from dutchbook.core.facts import FillSettled, OrderAbsent
 from dutchbook.core.money import MICRO
 from dutchbook.core.order import Action, OrderEvent, TimeInForce
-from dutchbook.core.trade import Turn
+from dutchbook.core.trade import Phase, Turn
 from dutchbook.execution.actions import Ask, AskFills, Cancel, Finish, Place, Step, Void, Wait
-from dutchbook.execution.decide import Policy, decide
+from dutchbook.execution.decide import Policy, Scene, Wish, decide
 from execution.books import KALSHI, MARKETS, POLYMARKET, Story, book
 
 POLICY = Policy(absence_margin_ns={"kalshi": 10 * SECOND, "polymarket": 60 * SECOND})
@@ -32,13 +33,29 @@ def thin() -> dict[MarketId, Book]:
     return {KALSHI: book(KALSHI, [(38, 100)], [(42, 100)]), POLYMARKET: book(POLYMARKET, [(20, 100)], [(54, 100)])}
 
 
-def steps(story: Story, books: dict[MarketId, Book], wall_ns: int = 10_000) -> list[Step]:
-    return decide(story.trade, books, MARKETS, 0, wall_ns, POLICY)
+def steps(story: Story, books: dict[MarketId, Book], wall_ns: int = 10_000, wish: Wish | None = None) -> list[Step]:
+    """What is done next; a round that fell short is noted first, as the driver does."""
+    scene = Scene(books, MARKETS, 0, wall_ns)
+    found = decide(story.trade, scene, POLICY, wish)
+    if isinstance(found[0], Finish) and found[0].turn is Turn.FALL_SHORT:
+        story.turns(Turn.FALL_SHORT)
+        return decide(story.trade, scene, POLICY, wish)
+    return found
 
 
-def step(story: Story, books: dict[MarketId, Book], wall_ns: int = 10_000) -> Step:
-    (only,) = steps(story, books, wall_ns)
+def step(story: Story, books: dict[MarketId, Book], wall_ns: int = 10_000, wish: Wish | None = None) -> Step:
+    (only,) = steps(story, books, wall_ns, wish)
     return only
+
+
+@pytest.mark.parametrize("filled", [TEN, 3 * MICRO])
+def test_unequal_legs_are_partial_before_anything_is_decided(filled: int) -> None:
+    story = Story().ends("t.0.1", filled).ends("t.1.1")
+    (found,) = decide(story.trade, Scene(deep(), MARKETS, 0, 10_000), POLICY)
+    assert isinstance(found, Finish)
+    assert found.turn is Turn.FALL_SHORT
+    assert isinstance(step(story, deep()), Place)
+    assert story.trade.phase is Phase.PARTIAL
 
 
 def test_an_order_that_is_out_is_waited_for() -> None:
@@ -111,8 +128,25 @@ def test_the_second_sale_takes_what_is_there_and_only_reduces() -> None:
 
 def test_contracts_that_are_not_settled_are_waited_for() -> None:
     books = {KALSHI: book(KALSHI), POLYMARKET: book(POLYMARKET, [], [(54, 100)])}
-    assert isinstance(step(Story().ends("t.0.1").ends("t.1.1", TEN, sellable=False), books), Wait)
-    assert isinstance(step(Story().ends("t.0.1").ends("t.1.1", TEN), books), Place)
+    story = Story().ends("t.0.1").ends("t.1.1", TEN, sellable=False)
+    found = step(story, books)
+    assert isinstance(found, Finish)
+    assert found.turn is Turn.AWAIT
+    assert isinstance(step(story.turns(Turn.AWAIT), books), Wait)
+    story.trade.apply(FillSettled("t", "t.1.1", "fill 1", final=False), story.now)
+    sale = step(story, books)
+    assert isinstance(sale, Place)
+    assert (sale.turn, sale.intents[0].action, sale.intents[0].size) == (Turn.UNWIND, Action.SELL, TEN)
+
+
+def test_waiting_ends_when_the_missing_leg_becomes_the_cheaper_way() -> None:
+    story = Story().ends("t.0.1").ends("t.1.1", TEN, sellable=False)
+    books = {KALSHI: book(KALSHI), POLYMARKET: book(POLYMARKET, [], [(54, 100)])}
+    assert isinstance(step(story, books), Finish)
+    story.turns(Turn.AWAIT)
+    hedge = step(story, {**books, KALSHI: book(KALSHI, [], [(42, 100)])})
+    assert isinstance(hedge, Place)
+    assert (hedge.turn, hedge.intents[0].leg) == (Turn.HEDGE, 0)
 
 
 def test_what_the_venue_refused_twice_is_left_for_the_other_way_out() -> None:
@@ -161,6 +195,42 @@ def test_without_an_executable_price_the_trade_is_naked_and_waits() -> None:
     assert isinstance(step(story.turns(Turn.STRAND), nothing), Wait)
 
 
+def test_a_person_may_want_the_dearer_way() -> None:
+    """Selling is cheaper in the thin books, completing in the deep ones."""
+    for books, wish, turn in ((thin(), Wish.COMPLETE, Turn.HEDGE), (deep(), Wish.UNWIND, Turn.UNWIND)):
+        unasked = step(Story().ends("t.0.1", TEN).ends("t.1.1"), books)
+        asked = step(Story().ends("t.0.1", TEN).ends("t.1.1"), books, wish=wish)
+        assert isinstance(unasked, Place) and isinstance(asked, Place)
+        assert unasked.turn is not turn
+        assert asked.turn is turn
+        assert asked.intents[0].size == TEN
+
+
+def test_a_wish_that_the_books_do_not_allow_does_not_leave_the_legs_unequal() -> None:
+    books = {KALSHI: book(KALSHI, [(38, 100)], [(42, 100)]), POLYMARKET: book(POLYMARKET)}
+    found = step(Story().ends("t.0.1", TEN).ends("t.1.1"), books, wish=Wish.COMPLETE)
+    assert isinstance(found, Place)
+    assert found.turn is Turn.UNWIND
+
+
+def test_nothing_is_decided_on_a_book_that_is_stale() -> None:
+    for stale in (KALSHI, POLYMARKET):
+        story = Story().ends("t.0.1", TEN).ends("t.1.1").turns(Turn.FALL_SHORT)
+        (found,) = decide(story.trade, Scene(deep(), MARKETS, 0, 10_000, stale={stale}), POLICY)
+        assert isinstance(found, Finish)
+        assert found.turn is Turn.STRAND
+        assert stale in found.reason
+
+
+def test_a_naked_trade_does_what_the_books_that_are_fresh_allow() -> None:
+    story = Story().ends("t.0.1", TEN).ends("t.1.1").turns(Turn.FALL_SHORT).turns(Turn.STRAND)
+    (sale,) = decide(story.trade, Scene(deep(), MARKETS, 0, 10 * SECOND, stale={POLYMARKET}), POLICY)
+    assert isinstance(sale, Place)
+    assert [intent.leg for intent in sale.intents] == [0], "completing would be cheaper, but its book is stale"
+    both = Scene(deep(), MARKETS, 0, 10 * SECOND, stale={POLYMARKET, KALSHI})
+    assert isinstance(decide(story.trade, both, POLICY)[0], Wait)
+
+
 def test_dust_alone_ends_a_first_round_without_an_impossible_turn() -> None:
     story = Story().ends("t.0.1", 4_000).ends("t.1.1")
     found = step(story, deep())
@@ -187,11 +257,13 @@ def test_the_same_facts_and_books_give_the_same_steps_and_change_nothing(
         POLYMARKET: book(POLYMARKET, [(bid, 50)], [(bid + 1, 50)]),
     }
     before = copy.deepcopy(story.trade)
-    decided = steps(story, books)
-    assert decided
-    assert steps(story, books) == decided
+    scene = Scene(books, MARKETS, 0, 10_000)
+    first_look = decide(story.trade, scene, POLICY)
+    assert first_look
+    assert decide(story.trade, scene, POLICY) == first_look
     assert story.trade == before
-    assert decide(copy.deepcopy(story.trade), books, MARKETS, 0, 10_000, POLICY) == decided
+    decided = steps(story, books)
+    assert decide(copy.deepcopy(story.trade), scene, POLICY) == decided
     for each in decided:
         if isinstance(each, Place):
             assert not any(row.plan.id == intent.id for row in story.trade.orders() for intent in each.intents)

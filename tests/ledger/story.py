@@ -5,11 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from dutchbook.core.claim import Claim, MarketId, Outcome
-from dutchbook.core.facts import AnyFact, Filled, FillReversed, LegPlan, LegSettled, OrderMoved, OrderPlan, TradeOpened
+from dutchbook.core.facts import (
+    AnyFact,
+    Filled,
+    FillReversed,
+    LegPlan,
+    LegResettled,
+    LegSettled,
+    LotsMarked,
+    OrderMoved,
+    OrderPlan,
+    OrdersPlanned,
+    SetsMerged,
+    TradeOpened,
+    TradeTurned,
+)
 from dutchbook.core.fees import Liquidity
 from dutchbook.core.money import MICRO
 from dutchbook.core.order import Action, OrderEvent, TimeInForce
 from dutchbook.core.position import TradeBook
+from dutchbook.core.trade import Turn
 from dutchbook.ledger.projection import Ledger
 
 KALSHI = MarketId("kalshi:RAIN")
@@ -27,7 +42,9 @@ def leg(claim: Claim, size: int = 10, limit: int = 40) -> LegPlan:
     return LegPlan(claim.market, claim.outcome, POOLS[claim.market], size * MICRO, limit * CENT, cash, 0, cash)
 
 
-def plan(order: str, action: Action = Action.BUY, size: int = 10, worst: int = 4 * MICRO) -> OrderPlan:
+def plan(
+    order: str, action: Action = Action.BUY, size: int = 10, worst: int = 4 * MICRO, opposite: bool = False
+) -> OrderPlan:
     """An order; its leg is the second part of its id `trade.leg.number`."""
     return OrderPlan(
         id=order,
@@ -39,6 +56,7 @@ def plan(order: str, action: Action = Action.BUY, size: int = 10, worst: int = 4
         identity=f"id-{order}",
         send_by_ns=1,
         worst=worst if action is Action.BUY else 0,
+        opposite=opposite,
     )
 
 
@@ -84,6 +102,32 @@ def reversed_fill(order: str, fill: str) -> FillReversed:
 
 def paid(trade: str, leg_number: int, yes_cents: int, payout_cents: int, fee: int = 0) -> LegSettled:
     return LegSettled(trade, leg_number, yes_cents * CENT, payout_cents * CENT, fee)
+
+
+def resettled(trade: str, leg_number: int, yes_cents: int, payout_cents: int, fee: int = 0) -> LegResettled:
+    """The venue corrects what it has paid."""
+    return LegResettled(trade, leg_number, yes_cents * CENT, payout_cents * CENT, fee)
+
+
+def merged(trade: str, leg_number: int, size: int) -> SetsMerged:
+    return SetsMerged(trade, leg_number, size * MICRO)
+
+
+def marked(trade: str, leg_number: int, size: int, cents: int = 0) -> LotsMarked:
+    """A person's counter-entry: whole contracts in (negative: out), cents into the account (negative: out)."""
+    return LotsMarked(trade, leg_number, size * MICRO, cents * CENT, "done by hand", "operator")
+
+
+def fell_short(trade: str = "t") -> TradeTurned:
+    """The round is over and the legs are unequal."""
+    return TradeTurned(trade, Turn.FALL_SHORT, "legs are unequal")
+
+
+def paired(order: str, size: int = 10, turn: Turn = Turn.UNWIND) -> list[AnyFact]:
+    """A round with one order that buys the opposite of its leg leaves."""
+    trade = order.partition(".")[0]
+    planned = plan(order, size=size, opposite=True)
+    return [OrdersPlanned(trade, turn, "through complete sets", (planned,)), moved(order, OrderEvent.SEND)]
 
 
 def sent(trade: str, legs: int = 2) -> list[AnyFact]:

@@ -9,6 +9,7 @@ from dutchbook.core.facts import (
     Alarmed,
     AnyFact,
     CashMoved,
+    Commanded,
     EngineStarted,
     EngineStopped,
     FeeTrued,
@@ -25,12 +26,19 @@ from ledger.story import (
     K_YES,
     KALSHI,
     P_NO,
+    P_YES,
     PAIR,
+    POLY,
     bought,
+    fell_short,
     ledger,
+    marked,
+    merged,
     moved,
     opening,
     paid,
+    paired,
+    resettled,
     reversed_fill,
     sent,
 )
@@ -118,6 +126,109 @@ def test_a_leg_paid_twice_reaches_a_person_and_pays_once() -> None:
     assert after.net() == {}
 
 
+# -- complete sets ----------------------------------------------------------------------------------------------------
+
+WALLET = "polymarket:wallet"
+
+
+def in_sets(size: int = 10) -> list[AnyFact]:
+    """Ten NO at 50 cents on the venue that does not net, and so many YES at 52 to make sets with them."""
+    filled = [*started(), bought("t.1.1", "f1", 10, 50), fell_short()]
+    return [*CASH, *filled, *paired("t.1.2"), bought("t.1.2", "p1", size, 52, fee=7)]
+
+
+def test_the_opposite_is_paid_for_and_held_as_the_other_token() -> None:
+    after = ledger(*in_sets(6))
+    assert after.cash[WALLET] == (10_000 - 500 - 312) * CENT - 7
+    assert (after.held(P_NO), after.held(P_YES)) == (10 * MICRO, 6 * MICRO)
+    assert after.net() == {POLY: -4 * MICRO}
+
+
+def test_merged_sets_leave_both_tokens_and_bring_a_dollar_each() -> None:
+    after = ledger(*in_sets(6), merged("t", 1, 4))
+    assert after.cash[WALLET] == (10_000 - 500 - 312 + 400) * CENT - 7
+    assert (after.held(P_NO), after.held(P_YES)) == (6 * MICRO, 2 * MICRO)
+    assert after.net() == {POLY: -4 * MICRO}
+
+
+@pytest.mark.parametrize(("yes", "alone"), [(0, 400), (100, 0), (37, 252)])
+def test_sets_are_paid_a_dollar_whatever_happens_and_the_rest_by_the_result(yes: int, alone: int) -> None:
+    facts = [*in_sets(6), merged("t", 1, 2)]
+    after = ledger(*facts, paid("t", 1, yes, alone))
+    assert after.cash[WALLET] == (10_000 - 500 - 312 + 200 + 400 + alone) * CENT - 7
+    assert (after.held(P_NO), after.held(P_YES), after.net()) == (0, 0, {})
+    assert sum(after.cash.values()) == 200 * MICRO + after.trades["t"].pnl
+
+
+def test_sets_on_a_venue_that_nets_are_a_dollar_at_once_and_never_again() -> None:
+    facts = [*CASH, *started(), bought("t.0.1", "f1", 10, 50), fell_short()]
+    facts = [*facts, *paired("t.0.2"), bought("t.0.2", "p1", 10, 52)]
+    cash = (10_000 - 500 - 520 + 1000) * CENT
+    after = ledger(*facts)
+    assert (after.cash["kalshi:0"], after.net()) == (cash, {})
+    assert ledger(*facts, merged("t", 0, 4)).cash["kalshi:0"] == cash
+    for end in ([], [merged("t", 0, 4)]):
+        assert ledger(*facts, *end, paid("t", 0, 100, 0)).cash["kalshi:0"] == cash
+
+
+def test_an_opposite_told_after_the_payout_is_paid_with_the_correction() -> None:
+    """Ten NO, six of them in sets, were paid at NO = 1; the seventh YES was bought before and told after."""
+    facts = [*in_sets(6), paid("t", 1, 0, 400)]
+    after = ledger(*facts, bought("t.1.2", "late", 1, 52), resettled("t", 1, 0, 300))
+    assert after.cash[WALLET] == (10_000 - 500 - 364 + 700 + 300) * CENT - 7
+    assert (after.held(P_NO), after.held(P_YES), after.net()) == (0, 0, {})
+
+
+# -- counter-entries and corrections ----------------------------------------------------------------------------------
+
+
+def test_a_counter_entry_moves_contracts_and_cash_of_its_leg_and_its_reverse_undoes_it() -> None:
+    facts = [*CASH, *started(), bought("t.0.1", "f1", 10, 40)]
+    after = ledger(*facts, marked("t", 1, 10, cents=-505))
+    assert after.cash == {"kalshi:0": 9_600 * CENT, WALLET: (10_000 - 505) * CENT}
+    assert after.net() == {KALSHI: 10 * MICRO, POLY: -10 * MICRO}
+    undone = ledger(*facts, marked("t", 1, 10, cents=-505), marked("t", 1, -10, cents=505))
+    assert (undone.cash, undone.net()) == (ledger(*facts).cash, ledger(*facts).net())
+
+
+def test_a_counter_entry_on_a_netting_venue_is_netted_like_a_fill() -> None:
+    after = ledger(
+        *CASH, *started("a"), *started("b", (K_NO, P_NO)), bought("a.0.1", "f1", 5, 40), marked("b", 0, 5, -275)
+    )
+    assert after.cash["kalshi:0"] == (10_000 - 200 - 275 + 500) * CENT
+    assert after.net() == {}
+
+
+@pytest.mark.parametrize(("yes", "payout"), [(0, 0), (37, 370)], ids=["reversed", "scalar"])
+def test_a_corrected_payout_moves_the_difference_only(yes: int, payout: int) -> None:
+    facts = [*CASH, *started(), bought("t.0.1", "f1", 10, 40), paid("t", 0, 100, 1000, fee=CENT)]
+    after = ledger(*facts, resettled("t", 0, yes, payout, fee=2 * CENT))
+    assert after.cash["kalshi:0"] == (10_000 - 400 + payout - 2) * CENT
+    assert after.net() == {}
+    back = ledger(*facts, resettled("t", 0, yes, payout), resettled("t", 0, 100, 1000, fee=CENT))
+    assert back.cash == ledger(*facts).cash
+
+
+def test_a_fill_told_after_the_payout_is_paid_with_the_correction() -> None:
+    facts = [*CASH, *started(), bought("t.0.1", "f1", 9, 40), paid("t", 0, 100, 900), bought("t.0.1", "f2", 1, 40)]
+    assert ledger(*facts).net() == {KALSHI: MICRO}
+    after = ledger(*facts, resettled("t", 0, 100, 1000))
+    assert (after.cash["kalshi:0"], after.net()) == ((10_000 - 400 + 1000) * CENT, {})
+
+
+def test_a_late_fill_that_was_netted_for_a_moment_is_not_paid_twice() -> None:
+    """The other trade's leg of the same market has not been booked yet."""
+    late = [paid("a", 0, 100, 500), bought("a.0.1", "late", 1, 40), resettled("a", 0, 100, 600)]
+    after = ledger(*both_sides_of_kalshi(), *late)
+    assert after.cash["kalshi:0"] == (10_000 - 240 - 275 + 600) * CENT
+    assert after.net() == {KALSHI: -5 * MICRO}
+
+
+def test_an_operators_command_is_kept_with_its_time() -> None:
+    told = Commanded("trade mark", "t 0 10", "operator")
+    assert ledger(*CASH, told).commands == [(3, told)]
+
+
 @pytest.mark.parametrize("amount", [31, -31])
 def test_a_corrected_fee_moves_the_cash_and_the_trades_result_alike(amount: int) -> None:
     facts = [*CASH, *started(), bought("t.0.1", "f1", 10, 40, fee=100, fee_exact=False)]
@@ -186,6 +297,10 @@ def test_a_stopped_engine_is_known_until_the_next_one_starts() -> None:
         TradeTurned("t", Turn.START),
         replace(opening("u"), legs=()),
         moved("t.0.1", OrderEvent.VOID),
+        resettled("t", 0, 100, 500),
+        merged("t", 0, 1),
+        marked("t", 0, -6, 100),
+        marked("u", 0, 1),
     ],
     ids=lambda fact: type(fact).__name__,
 )

@@ -16,7 +16,7 @@ from dutchbook.core.trade import Phase, Turn
 from dutchbook.ledger.journal import Identity, Journal
 from dutchbook.ledger.projection import Ledger
 from dutchbook.ledger.statistics import Statistics, local_day, statistics
-from ledger.story import CENT, bought, moved, opening, paid, plan, sent
+from ledger.story import CENT, bought, fell_short, marked, moved, opening, paid, plan, resettled, sent
 
 UTC_ZONE = ZoneInfo("UTC")
 ZONES = [ZoneInfo(name) for name in ("UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland", "Pacific/Apia")]
@@ -50,6 +50,7 @@ def rolled_back(trade: str, at_ns: int, sold: int = 10) -> Story:
     order = f"{trade}.0.2"
     facts = (
         bought(f"{trade}.0.1", f"{trade}1", 10, 40),
+        fell_short(trade),
         OrdersPlanned(trade, Turn.UNWIND, "unwind", (plan(order, Action.SELL, sold),)),
         moved(order, OrderEvent.SEND),
         bought(order, f"{trade}2", sold, 38),
@@ -58,12 +59,29 @@ def rolled_back(trade: str, at_ns: int, sold: int = 10) -> Story:
     return [*opened(trade, at_ns), *((at_ns, fact) for fact in facts)]
 
 
+def sold_early(trade: str, at_ns: int, sold: tuple[int, ...] = (0, 1)) -> Story:
+    """Locked for nine dollars and a cent, and sold at 43 and 52 cents on the next day: those legs that found a buyer."""
+    orders = [plan(f"{trade}.{leg}.2", Action.SELL) for leg in (0, 1)]
+    facts: list[AnyFact] = [
+        OrdersPlanned(trade, Turn.EXIT, "sells above cost", tuple(orders)),
+        *(moved(order.id, OrderEvent.SEND) for order in orders),
+        *(bought(f"{trade}.{leg}.2", f"{trade}s{leg}", 10, (43, 52)[leg]) for leg in sold),
+    ]
+    if len(sold) == 2:
+        facts.append(TradeTurned(trade, Turn.FLATTEN, "sold"))
+    return [*locked(trade, at_ns), *((at_ns + DAY, fact) for fact in facts)]
+
+
+def handed_over(trade: str, at_ns: int) -> Story:
+    return [*naked(trade, at_ns), (at_ns, TradeTurned(trade, Turn.HAND_OVER, "mine"))]
+
+
 def failed(trade: str, at_ns: int) -> Story:
     return [*opened(trade, at_ns), (at_ns, TradeTurned(trade, Turn.MISS, "nothing filled"))]
 
 
 def naked(trade: str, at_ns: int) -> Story:
-    facts = (bought(f"{trade}.0.1", f"{trade}1", 10, 40), TradeTurned(trade, Turn.STRAND, "no bid"))
+    facts = (bought(f"{trade}.0.1", f"{trade}1", 10, 40), fell_short(trade), TradeTurned(trade, Turn.STRAND, "no bid"))
     return [*opened(trade, at_ns), *((at_ns, fact) for fact in facts)]
 
 
@@ -185,6 +203,37 @@ def test_a_naked_trade_that_its_market_paid_is_not_a_success_whatever_it_won() -
     assert (after.realised, after.settled) == (600 * CENT, 1)
 
 
+def test_an_early_exit_is_a_success_and_realised_on_the_day_it_was_sold() -> None:
+    story = sold_early("a", MONDAY)
+    monday, tuesday, whole = figures(story, day=date(2026, 3, 2)), figures(story, day=date(2026, 3, 3)), figures(story)
+    assert (monday.successful, monday.realised) == (1, 0)
+    assert (tuesday.realised, tuesday.settled, tuesday.rollback_losses) == (49 * CENT, 1, 0)
+    assert (whole.successful, whole.rolled_back, whole.locked_profit, whole.win_rate) == (1, 0, 0, RATE_ONE)
+
+
+def test_an_exit_that_was_never_finished_is_a_naked_trade_and_realised_when_its_market_pays() -> None:
+    """Leg 0 was sold, leg 1 found no buyer until its market paid nothing: the loss must reach the day's figures."""
+    end = (fell_short("a"), TradeTurned("a", Turn.STRAND), paid("a", 1, 100, 0), TradeTurned("a", Turn.SETTLE))
+    story = [*sold_early("a", MONDAY, sold=(0,)), *((MONDAY + 2 * DAY, fact) for fact in end)]
+    whole, wednesday = figures(story), figures(story, day=date(2026, 3, 4))
+    assert (whole.naked, whole.successful, whole.rolled_back) == (1, 0, 0)
+    assert whole.realised == wednesday.realised == (430 - 901) * CENT
+
+
+def test_a_trade_that_a_person_took_over_was_naked_and_what_he_made_of_it_counts_when_it_is_over() -> None:
+    assert figures(handed_over("a", MONDAY)).naked == 1
+    end = (marked("a", 0, -10, 450), TradeTurned("a", Turn.FLATTEN, "sold by hand"))
+    after = figures(handed_over("a", MONDAY), [(MONDAY + DAY, fact) for fact in end])
+    assert (after.naked, after.rolled_back, after.realised) == (0, 1, 50 * CENT)
+
+
+def test_a_corrected_payout_counts_on_the_day_of_the_settlement() -> None:
+    reversal = [(MONDAY + 3 * DAY, resettled("a", 0, 0, 0))]
+    story = [locked("a", MONDAY), settled("a", MONDAY + DAY), reversal]
+    assert figures(*story).realised == figures(*story, day=date(2026, 3, 3)).realised == -901 * CENT
+    assert figures(*story).win_rate == 0
+
+
 def test_the_win_rate_is_over_settled_trades_only() -> None:
     stories = [locked("a", MONDAY), settled("a", MONDAY), locked("b", MONDAY), settled("b", MONDAY, 900)]
     after = figures(*stories, failed("c", MONDAY), rolled_back("d", MONDAY), locked("e", MONDAY))
@@ -210,6 +259,8 @@ STORIES = {
     "rolled back with dust": lambda trade, at_ns: rolled_back(trade, at_ns, sold=9),
     "failed": failed,
     "naked": naked,
+    "sold early": sold_early,
+    "handed over": handed_over,
     "dry": dry,
 }
 some_trades = st.lists(st.tuples(st.sampled_from(sorted(STORIES)), st.integers(0, 6 * DAY)), max_size=8)
@@ -227,7 +278,7 @@ def test_the_days_add_up_to_the_whole_and_every_trade_is_one_thing(
         if name != "win_rate":
             assert sum(getattr(day, name) for day in days) == getattr(whole, name), name
     assert whole.trades == whole.successful + whole.rolled_back + whole.failed + whole.naked
-    ended = [trade.pnl for trade in trades if trade.phase in (Phase.SETTLED, Phase.ROLLED_BACK)]
+    ended = [trade.pnl for trade in trades if trade.phase in (Phase.SETTLED, Phase.FLAT)]
     assert whole.realised == sum(ended)
 
 

@@ -133,10 +133,7 @@ def test_the_walk_stops_at_the_marginal_edge_and_not_at_the_average() -> None:
     # thirty would still earn on average, but the last ten lose a cent each
     assert found.size == contracts("20")
     assert found.profit == dollars("1.50")
-    assert [leg.limit for leg in found.legs] == [450_000, 500_000]
     assert [leg.cash for leg in found.legs] == [dollars("8.50"), dollars("10.00")]
-    assert [leg.worst for leg in found.legs] == [dollars("9.00"), dollars("10.00")]
-    assert found.worst_cost == dollars("19.00")
 
 
 def test_a_hurdle_stops_the_walk_earlier() -> None:

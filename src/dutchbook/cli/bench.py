@@ -18,7 +18,8 @@ import typer
 from dutchbook.core.errors import SettingsError
 
 app = typer.Typer(
-    help="Measure detection, frames and seeds; the results stand in docs/benchmarks.md.", no_args_is_help=True
+    help="Measure detection, frames, the journal, restarts and seeds; the results stand in docs/benchmarks.md.",
+    no_args_is_help=True,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")]
@@ -86,6 +87,46 @@ def roundtrip(as_json: Json = False) -> None:
 
 
 @app.command()
+def journal(
+    appends: Annotated[int, typer.Option(min=100, help="Appends for each durability and writer.")] = 20_000,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A folder on the disk to measure; the system's temporary one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Appends to the journal, durable across process death and across power loss, beside a plain table and a file."""
+    figures = _load("journal").run(appends, folder)
+    _show(figures, as_json)
+    raise typer.Exit(0 if figures["ok"] else 1)
+
+
+@app.command()
+def restart(
+    past: Annotated[int, typer.Option(min=1, help="Trades that were settled long ago.")] = 10_000,
+    open_trades: Annotated[int, typer.Option("--open", min=1, help="Trades that are still open.")] = 50,
+    profile: Annotated[Path | None, typer.Option(metavar="FILE", help="Write where the time goes.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Seconds until an engine on a long ledger is ready: the journal read and folded, the venues asked."""
+    figures = _load("restart").run(past, open_trades, profile)
+    _show(figures, as_json)
+    raise typer.Exit(0 if figures["ok"] else 1)
+
+
+@app.command()
+def peers(as_json: Json = False) -> None:
+    """Twelve plain faults around one order: what the official package's users believe at the end, and what we know."""
+    module = _load("peers")
+    figures = module.run()
+    if as_json:
+        _show(figures, True)
+    else:
+        for line in module.table(figures):
+            typer.echo(line)
+    raise typer.Exit(0 if figures["ok"] else 1)
+
+
+@app.command()
 def firehose(
     seconds: Annotated[float, typer.Option(help="How long the highest rate is held.")] = 60, as_json: Json = False
 ) -> None:
@@ -104,12 +145,10 @@ def seeds(
     """The demo in virtual time over a range of seeds, losses included."""
     from dutchbook.cli.seeds import play_seed
 
-    first, _, last = seeds.partition(":")
-    if not (first.isdigit() and last.isdigit()):
-        raise SettingsError(f"--seeds: {seeds!r} is not A:B, for example 1:200")
+    first, last = seed_range(seeds)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     played = []
-    for seed in range(int(first), int(last) + 1):
+    for seed in range(first, last + 1):
         played.append(play_seed(seed, seconds))
         if not as_json:
             one = played[-1]
@@ -124,6 +163,14 @@ def seeds(
         figures["seeds"] = played
     _show(figures, as_json)
     raise typer.Exit(0 if figures["ok"] else 1)
+
+
+def seed_range(text: str) -> tuple[int, int]:
+    """First and last seed of A:B, both included. Raises SettingsError for anything else."""
+    first, _, last = text.partition(":")
+    if not (first.isdigit() and last.isdigit()) or int(first) > int(last):
+        raise SettingsError(f"--seeds: {text!r} is not A:B with A not above B, for example 1:200")
+    return int(first), int(last)
 
 
 def summary(played: list[dict[str, Any]]) -> dict[str, Any]:
@@ -169,6 +216,8 @@ def everything(as_json: Json = False) -> None:
         "polymarket": _load("polymarket").run(),
         "signing": _load("signing").run(),
         "roundtrip": _load("roundtrip").run(),
+        "journal": _load("journal").run(),
+        "restart": _load("restart").run(),
         "firehose": _load("firehose").run(),
     }
     for name, part in figures.items():

@@ -31,6 +31,7 @@ from dutchbook.engine.proof import differences
 from dutchbook.feed.connection import KeepAlive
 from dutchbook.ledger.journal import Identity, Journal
 from dutchbook.ledger.statistics import statistics
+from dutchbook.risk.breakers import BreakerLimits
 from dutchbook.risk.limits import RiskLimits
 from dutchbook.venues.http import AioTransport
 from dutchbook.venues.kalshi import KalshiConfig
@@ -66,6 +67,8 @@ def demo_config() -> EngineConfig:
         keep_alive=KeepAlive(every_ns=500 * MILLISECOND, silent_ns=5 * SECOND),
         balance_every_ns=2 * SECOND,
         results_every_ns=SECOND // 2,
+        # above the largest bet: one leg that waits for its settlement is no reason to stop the show
+        breakers=BreakerLimits(naked_exposure=Cash(60 * DOLLAR)),
     )
 
 
@@ -81,6 +84,8 @@ class Demo:
     seed: int
     began_s: float
     extra: ExtraVenue | None = None
+    continued: bool = False
+    """Whether it went on where a demo was killed."""
 
     async def close(self) -> None:
         """End connections and simulators; the engine and its journal are closed before."""
@@ -92,9 +97,17 @@ class Demo:
             await self.world.stop()
 
 
-async def open_demo(seed: int, seconds: float, ledger_path: Path, open_venue: OpenVenue | None = None) -> Demo:
-    """Start the simulators, connect the engine to them (and to a venue of the operator's own), and let it trade."""
-    world = await WorldProcess.start(seed)
+async def open_demo(
+    seed: int,
+    seconds: float,
+    ledger_path: Path,
+    open_venue: OpenVenue | None = None,
+    world: WorldProcess | None = None,
+) -> Demo:
+    """Start the simulators (or take up those of a demo that was killed: `world`, on its ledger), connect the engine to them
+    and to a venue of the operator's own, and let it trade."""
+    continued = world is not None
+    world = world or await WorldProcess.start(seed, venues_folder(ledger_path))
     transport: AioTransport | None = None
     extra: ExtraVenue | None = None
     try:
@@ -127,7 +140,21 @@ async def open_demo(seed: int, seconds: float, ledger_path: Path, open_venue: Op
                 await transport.close()
             await world.stop()
         raise
-    return Demo(engine, world, transport, journal, seconds, seed, time.monotonic(), extra)
+    return Demo(engine, world, transport, journal, seconds, seed, time.monotonic(), extra, continued)
+
+
+def venues_folder(ledger_path: Path) -> Path:
+    """Where the venues of a demo are spoken to: beside its ledger."""
+    return ledger_path.with_suffix(".venues")
+
+
+async def left_behind(folder: Path, seed: int) -> tuple[Path, WorldProcess] | None:
+    """The ledger and the venues of a demo of this seed that was killed and whose venues still stand; the newest."""
+    for venues in sorted(folder.glob(f"seed{seed}-*.venues"), reverse=True):  # noqa: ASYNC240 - nothing runs beside it yet
+        world = await WorldProcess.find(venues)
+        if world is not None:
+            return venues.with_suffix(".db"), world
+    return None
 
 
 def simulated_sides(
@@ -152,6 +179,8 @@ def simulated_sides(
             data_url=rest,
             market_ws_url=polymarket["market_ws_url"],
             user_ws_url=polymarket["user_ws_url"],
+            # the simulator's reads are never behind: it takes no minute to say that it never had an order
+            absence_margin_ns=10 * SECOND,
         ),
         polymarket_key,
         transport,
@@ -210,6 +239,7 @@ def report(demo: Demo, mismatches: list[str], finished: bool) -> dict[str, Any]:
     return {
         "seconds": demo.seconds,
         "seed": demo.seed,
+        "continued": demo.continued,
         "venues": sorted(engine.desk.venues),
         "extra_venue": dict(demo.extra.statement()) if demo.extra is not None else None,
         "funnel": snapshot["funnel"],

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dutchbook.cli.output import ExitStatus, dollars, say, say_json
+from dutchbook.cli.output import ExitStatus, dollars, note, say, say_json
 from dutchbook.core.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -39,22 +39,19 @@ def demo(
     """Watch it work: the real engine trades on two simulated venues on this machine, then proves its books.
 
     Needs no account, no key and no network. Ctrl-C ends it early: trades under way are finished and the report is
-    printed. The exit status is 0 only when the ledger and all venues agree to the millionth of a dollar.
+    printed. The exit status is 0 only when the ledger and all venues agree to the millionth of a dollar. A demo that was
+    killed goes on where it was: start it again within a minute, in the same folder, with the same seed.
     """
     from dutchbook.cli.demo_screen import LiveScreen, PlainScreen
     from dutchbook.cli.extra_venue import venue_opener
     from dutchbook.cli.interrupt import run_interruptible
-    from dutchbook.cli.logs import configure_logs
 
     open_venue = None if venue is None else venue_opener(venue)
-    ledger = _new_ledger(seed)
-    log = ledger.with_suffix(".log")
+    _make_folder()
     events: deque[str] = deque(maxlen=50)
-    configure_logs(stream=None, file=log, remember=events.append)
     live = sys.stdout.isatty() and not as_json
     screen: Screen = LiveScreen(events) if live else PlainScreen()
-    figures = run_interruptible(lambda interrupt: _play(seconds, seed, ledger, screen, interrupt, open_venue))
-    figures["log"] = str(log)
+    figures = run_interruptible(lambda interrupt: _play(seconds, seed, events, screen, interrupt, open_venue))
     if as_json:
         say_json(figures)
     else:
@@ -64,16 +61,31 @@ def demo(
 
 
 async def _play(
-    seconds: float, seed: int, ledger: Path, screen: Screen, interrupt: Interrupt, open_venue: OpenVenue | None
+    seconds: float,
+    seed: int,
+    events: deque[str],
+    screen: Screen,
+    interrupt: Interrupt,
+    open_venue: OpenVenue | None,
 ) -> dict[str, Any]:
-    """Open, trade until time is up, settle, compare; the report's figures."""
+    """Open, trade until time is up, settle, compare; the report's figures.
+
+    A demo of this seed that was killed is gone on with, unless a venue of one's own takes part: that one died with it.
+    """
     import asyncio
 
-    from dutchbook.cli.demo import open_demo, settle_and_close
+    from dutchbook.cli.demo import left_behind, open_demo, settle_and_close
+    from dutchbook.cli.logs import configure_logs
 
+    found = None if open_venue is not None else await left_behind(FOLDER, seed)
+    ledger, world = found or (_new_ledger(seed, own_venue=open_venue is not None), None)
+    log = ledger.with_suffix(".log")
+    configure_logs(stream=None, file=log, remember=events.append)
+    if world is not None:
+        note(f"going on with the demo that was killed: its venues still stand, its ledger is {ledger}")
     screen.open()
     try:
-        demo = await open_demo(seed, seconds, ledger, open_venue)
+        demo = await open_demo(seed, seconds, ledger, open_venue, world)
         try:
             await _watch(demo, seconds, screen, interrupt)
             closing = asyncio.create_task(settle_and_close(demo))
@@ -86,6 +98,7 @@ async def _play(
     finally:
         screen.close()
     figures["interrupted"] = interrupt.asked.is_set()
+    figures["log"] = str(log)
     return figures
 
 
@@ -98,21 +111,27 @@ async def _watch(demo: Demo, seconds: float, screen: Screen, interrupt: Interrup
             return
 
 
-def _new_ledger(seed: int) -> Path:
-    """A file of its own for each run. Raises LedgerError when the folder cannot be made."""
+def _make_folder() -> None:
+    """Raises LedgerError when it cannot be made."""
     try:
         FOLDER.mkdir(exist_ok=True)
     except OSError as error:
         raise LedgerError(
             f"{FOLDER.resolve()}: cannot be created ({error.strerror}); run in a folder of yours"
         ) from None
-    return FOLDER / f"seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.db"
+
+
+def _new_ledger(seed: int, *, own_venue: bool) -> Path:
+    """A file of its own for each run. One with a venue of the operator's own cannot be gone on with, and says so in its name."""
+    name = f"seed{seed}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.db"
+    return FOLDER / (f"own-venue-{name}" if own_venue else name)
 
 
 def report_lines(figures: Mapping[str, Any]) -> list[str]:
     """The report for people, one fact a line."""
     funnel, trades = figures["funnel"], figures["trades"]
     ended = " (ended early by Ctrl-C)" if figures.get("interrupted") else ""
+    ended += " (went on where a demo was killed)" if figures.get("continued") else ""
     lines = [
         f"demo over: {figures['seconds']:g} s, seed {figures['seed']}{ended}",
         "",

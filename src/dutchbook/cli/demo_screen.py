@@ -100,6 +100,6 @@ def _ends(demo: Demo) -> str:
     locked = sum(phase in (Phase.LOCKED, Phase.SETTLED) for phase in phases)
     working = demo.engine.trades.working
     return (
-        f"{locked} locked, {phases.count(Phase.ROLLED_BACK)} rolled back, {phases.count(Phase.FAILED)} failed, "
+        f"{locked} locked, {phases.count(Phase.FLAT)} rolled back, {phases.count(Phase.FAILED)} failed, "
         f"{working} under way"
     )

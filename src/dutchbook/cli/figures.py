@@ -41,11 +41,14 @@ def open_ledger(path: Path) -> tuple[Journal, Ledger]:
         raise LedgerError(f"ledger {path}: cannot be read ({error}); restore a backup") from error
 
 
-def verify(path: Path) -> int:
-    """Number of records of an unbroken chain. Raises LedgerError naming the first bad one."""
+def verify(path: Path) -> tuple[int, bool]:
+    """Number of records of an unbroken chain, and whether a head file agrees with its end.
+
+    Raises LedgerError naming the first bad record, or what is missing.
+    """
     journal = Journal.read(path)
     try:
-        return journal.verify()
+        return journal.verify(), journal.witnessed
     except sqlite3.Error as error:
         raise LedgerError(f"ledger {path}: cannot be read ({error}); restore a backup") from error
 

@@ -11,7 +11,23 @@ from typing import Annotated
 import typer
 
 import dutchbook
-from dutchbook.cli import bench, demo_command, doctor, order, read, record, run, sim, wallet
+from dutchbook.cli import (
+    bench,
+    capital,
+    demo_command,
+    diagrams,
+    doctor,
+    order,
+    read,
+    reconcile,
+    record,
+    run,
+    sim,
+    stop,
+    torture,
+    trade,
+    wallet,
+)
 from dutchbook.cli.output import ExitStatus, note, show_error, status_of
 from dutchbook.core.errors import DutchbookError
 
@@ -26,18 +42,25 @@ app = typer.Typer(
 )
 app.command("demo")(demo_command.demo)
 app.command("run")(run.run)
+app.command("stop")(stop.stop)
+app.command("start")(stop.start)
 app.command("doctor")(doctor.doctor)
 app.command("status")(read.status)
 app.command("positions")(read.positions)
 app.command("trades")(read.trades)
 app.command("pnl")(read.pnl)
+app.command("capital")(capital.capital)
 app.command("explain")(read.explain)
+app.command("reconcile")(reconcile.reconcile)
 app.add_typer(read.journal, name="journal")
 app.add_typer(order.app, name="order")
+app.add_typer(trade.app, name="trade")
 app.add_typer(wallet.app, name="wallet")
 app.command("record")(record.record)
 app.command("sim")(sim.sim)
+app.command("torture")(torture.torture)
 app.add_typer(bench.app, name="bench")
+app.add_typer(diagrams.app, name="docs")
 
 
 @app.command(

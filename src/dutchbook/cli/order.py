@@ -143,13 +143,13 @@ def _run(
     configure_logs(stream=sys.stderr, as_json=False, file=None)
 
     async def whole() -> TradeBook | None:
-        async with _engine(settings, markets, ledger or settings.ledger_path) as engine:
+        async with serving_engine(settings, markets, ledger or settings.ledger_path) as engine:
             try:
                 trade: TradeBook = await work(engine)
             except DryRunError as told:
                 say(str(told))
                 return None
-            await _at_rest(engine, trade, may_rest)
+            await at_rest(engine, trade, may_rest)
             return trade
 
     trade = run_interruptible(lambda interrupt: whole())
@@ -162,8 +162,10 @@ def _run(
 
 
 @asynccontextmanager
-async def _engine(settings: Any, markets: Sequence[MarketId], ledger: Path) -> AsyncIterator[Engine]:
-    """A started engine that watches no links: it only serves this order (and finishes what was left half done)."""
+async def serving_engine(settings: Any, markets: Sequence[MarketId], ledger: Path) -> AsyncIterator[Engine]:
+    """A started engine that watches no links: it only serves a person (and finishes what was left half done)."""
+    from dataclasses import replace
+
     from dutchbook.cli.run import engine_config, open_journal, venue_sides
     from dutchbook.cli.sides import check_region, identity
     from dutchbook.core.clock import SystemClock, SystemEntropy
@@ -188,11 +190,11 @@ async def _engine(settings: Any, markets: Sequence[MarketId], ledger: Path) -> A
         if settings.sends_real_orders:
             await check_region(settings, transport)
         sides, observe_book = venue_sides(settings, transport, clock, entropy, ledger)
-        journal = open_journal(ledger, identity(settings))
+        journal = open_journal(ledger, identity(settings), power_safe=settings.power_safe)
         try:
-            engine = Engine(
-                engine_config(settings, wanted), sides, wanted, journal, clock, entropy, observe_book=observe_book
-            )
+            # an order that rests is to rest when this process is gone
+            config = replace(engine_config(settings, wanted), dead_man=False)
+            engine = Engine(config, sides, wanted, journal, clock, entropy, observe_book=observe_book)
             try:
                 await engine.start()
                 yield engine
@@ -213,7 +215,7 @@ async def _book(engine: Engine, market: MarketId) -> None:
         await asyncio.sleep(0.05)
 
 
-async def _at_rest(engine: Engine, trade: TradeBook, may_rest: bool) -> None:
+async def at_rest(engine: Engine, trade: TradeBook, may_rest: bool) -> None:
     """Until the trade has come to its end, or its order rests where it may; at most a while: the next start goes on."""
     deadline = time.monotonic() + ANSWER_S
     while trade.working and time.monotonic() < deadline and engine.desk.failure is None:

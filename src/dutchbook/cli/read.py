@@ -126,13 +126,18 @@ def journal_group() -> None:
 
 @journal.command("verify")
 def verify(ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
-    """Check the hash chain: that no record was changed, removed or inserted."""
+    """Check the hash chain and its end: that no record was changed, removed, inserted or cut off."""
     from dutchbook.cli import figures
 
     path, _ = _choose(ledger)
-    records = figures.verify(path)
-    told = {"ledger": str(path), "records": records, "intact": True}
-    _print(told, as_json, lambda _: [f"{path}: {records} records, the chain is intact"])
+    records, witnessed = figures.verify(path)
+    told = {"ledger": str(path), "records": records, "intact": True, "end_witnessed": witnessed}
+    end = (
+        "its end agrees with its head file"
+        if witnessed
+        else "no head file: records cut off its end would not be noticed"
+    )
+    _print(told, as_json, lambda _: [f"{path}: {records} records, the chain is intact, {end}"])
 
 
 def _day(text: str | None, zone: ZoneInfo) -> date | None:

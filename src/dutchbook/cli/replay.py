@@ -178,6 +178,8 @@ def _config(settings: Settings, *, silence_is_kept: bool) -> EngineConfig:
         mode=settings.mode,
         limits=limits,
         zone=settings.zone,
+        idle_yield=settings.trading.idle_yield,
+        require_confident_edge=settings.trading.require_confident_edge,
         keep_alive=KeepAlive(every_ns=NEVER_NS, silent_ns=NEVER_NS),
         balance_every_ns=15 * SECOND,
         results_every_ns=10 * MINUTE,

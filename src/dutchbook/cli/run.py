@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dutchbook.core.transport import Transport
     from dutchbook.engine.config import EngineConfig
     from dutchbook.engine.engine import Engine, VenueSide
+    from dutchbook.execution.leaving import ExitRule
     from dutchbook.ledger.journal import Identity, Journal
     from dutchbook.settings import Settings
 
@@ -106,7 +107,7 @@ async def _run(
             log.info("region checked", polymarket=await check_region(settings, transport))
         sides, observe_book = venue_sides(settings, transport, clock, entropy, ledger)
         await _unless_interrupted(_reach(sides, signed=settings.mode is Mode.LIVE), interrupt)
-        journal = open_journal(ledger, identity(settings))
+        journal = open_journal(ledger, identity(settings), power_safe=settings.power_safe)
         try:
             engine = Engine(
                 engine_config(settings, links), sides, links, journal, clock, entropy, observe_book=observe_book
@@ -156,12 +157,14 @@ def venue_sides(
 
 def engine_config(settings: Settings, links: Sequence[Link]) -> EngineConfig:
     """The engine's configuration for these settings."""
+    from dataclasses import replace
+
     from dutchbook.cli.sides import kalshi_key
     from dutchbook.core.claim import venue_of
     from dutchbook.engine.config import EngineConfig
     from dutchbook.feed.connection import KeepAlive
     from dutchbook.feed.polling import round_ns
-    from dutchbook.settings import risk_limits
+    from dutchbook.settings import breaker_limits, open_risk, risk_limits
 
     silent_ns = settings.feed.silent_ns
     if kalshi_key(settings) is None:
@@ -174,15 +177,29 @@ def engine_config(settings: Settings, links: Sequence[Link]) -> EngineConfig:
         limits=risk_limits(settings),
         zone=settings.zone,
         sending=settings.mode is not Mode.LIVE or settings.executor_enabled,
+        idle_yield=settings.trading.idle_yield,
+        require_confident_edge=settings.trading.require_confident_edge,
         keep_alive=KeepAlive(every_ns=settings.feed.keepalive_ns, silent_ns=silent_ns),
+        breakers=replace(breaker_limits(settings), silent_ns=silent_ns),
+        on_daily_loss=open_risk(settings),
     )
 
 
-def open_journal(path: Path, owner: Identity) -> Journal:
+def _exit_rule(settings: Settings) -> ExitRule | None:
+    from dutchbook.execution.leaving import ExitRule
+
+    trading = settings.trading
+    if not trading.early_exit:
+        return None
+    return ExitRule(trading.min_profit, trading.exit_yield, trading.exit_patience_ns)
+
+
+def open_journal(path: Path, owner: Identity, *, power_safe: bool) -> Journal:
+    """The ledger, for writing. Raises LedgerError."""
     from dutchbook.ledger.journal import Journal
 
     try:
-        return Journal.write(path, owner)
+        return Journal.write(path, owner, power_safe=power_safe)
     except OSError as error:
         raise LedgerError(
             f"ledger {path}: cannot be opened ({error.strerror}); check the path and its permissions"

@@ -6,7 +6,7 @@ Secrets are revealed here and handed straight to the adapters' key objects. Deci
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -28,11 +28,13 @@ from dutchbook.venues.polymarket import (
     PolymarketConfig,
     PolymarketData,
     PolymarketKey,
+    PolymarketTrading,
     TokenRegistry,
 )
 
 if TYPE_CHECKING:
     from dutchbook.settings import Secret
+    from dutchbook.venues.polymarket.wallet import SlowWallet
 
 GEOBLOCK_URL = "https://polymarket.com/api/geoblock"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -127,7 +129,25 @@ def live_sides(settings: Settings, transport: Transport, clock: Clock, entropy: 
         "kalshi": kalshi_pair(kalshi_config(settings), kalshi, transport, transport, clock, entropy),
         "polymarket": polymarket_pair(polymarket_config(settings), polymarket, transport, transport, clock, entropy),
     }
-    return {name: VenueSide(data, trading, transport, transport) for name, (data, trading) in pairs.items()}
+    sides = {name: VenueSide(data, trading, transport, transport) for name, (data, trading) in pairs.items()}
+    if settings.trading.use_wallet:
+        sides["polymarket"] = replace(sides["polymarket"], wallet=_wallet(settings, polymarket, pairs["polymarket"][1]))
+    return sides
+
+
+def _wallet(settings: Settings, key: PolymarketKey, trading: Trading) -> SlowWallet:
+    """The engine's way to the wallet. Raises SettingsError off the real venue, where it has nothing to act on."""
+    from dutchbook.venues.polymarket.slow_path import SlowPath
+    from dutchbook.venues.polymarket.wallet import SlowWallet
+
+    secret = settings.secrets.polymarket_private_key
+    assert secret is not None and isinstance(trading, PolymarketTrading)
+    if settings.polymarket.clob_url != PolymarketConfig().clob_url:
+        raise SettingsError(
+            f"EXECUTOR_USE_WALLET: polymarket.clob_url {settings.polymarket.clob_url} is not the real venue, where the wallet "
+            "acts; take one of the two settings out"
+        )
+    return SlowWallet(SlowPath(key, secret.reveal), trading.registry)
 
 
 def identity(settings: Settings) -> Identity:

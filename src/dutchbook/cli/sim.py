@@ -38,6 +38,9 @@ def sim(
     ] = "2:12",
     control: Annotated[bool, typer.Option(help="Open POST /__control, which switches faults on and off.")] = False,
     rate_limits: Annotated[bool, typer.Option(help="Enforce Kalshi's token buckets.")] = False,
+    silence: Annotated[
+        float | None, typer.Option(min=1, help="End when no line has come on standard input for so many seconds.")
+    ] = None,
 ) -> None:
     """Serve simulated venues (REST and WebSocket) on this machine.
 
@@ -50,10 +53,29 @@ def sim(
     try:
         if venue is Venue.BOTH:
             ports = {"kalshi": port, "polymarket": port + 1 if port else 0}
-            asyncio.run(run_world(seed, speed, ports=ports, latency=latency, control=control, rate_limits=rate_limits))
+            asyncio.run(
+                run_world(
+                    seed,
+                    speed,
+                    ports=ports,
+                    latency=latency,
+                    control=control,
+                    rate_limits=rate_limits,
+                    silence_s=silence,
+                )
+            )
         else:
             asyncio.run(
-                run_exchange(venue.value, port, seed, speed, latency=latency, control=control, rate_limits=rate_limits)
+                run_exchange(
+                    venue.value,
+                    port,
+                    seed,
+                    speed,
+                    latency=latency,
+                    control=control,
+                    rate_limits=rate_limits,
+                    silence_s=silence,
+                )
             )
     except OSError as error:
         raise SettingsError(f"--port {port}: cannot listen there ({error.strerror}); choose another port") from error

@@ -23,7 +23,7 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _amount(text: str | None) -> str | None:
+def amount(text: str | None) -> str | None:
     """Decimal text with at least two decimals and no further trailing zeros."""
     if text is None:
         return None
@@ -31,7 +31,7 @@ def _amount(text: str | None) -> str | None:
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
-def _count(text: str) -> str:
+def count(text: str) -> str:
     """Contracts, without trailing zeros."""
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -62,11 +62,11 @@ def status(told: Row) -> list[str]:
             )
     if told["funnel"]:
         lines.append(f"funnel       {_funnel(told['funnel'])}")
-    lines += [f"cash         {pool} {_amount(cash)}" for pool, cash in told["cash"].items()]
+    lines += [f"cash         {pool} {amount(cash)}" for pool, cash in told["cash"].items()]
     ends = ", ".join(f"{count} {phase.replace('_', ' ')}" for phase, count in told["trades"].items())
     lines.append(f"trades       {ends or 'none'}; {told['open_positions']} hold contracts")
     lines.append(
-        f"today        {today['trades']} trades, realised {_amount(today['realised'])}, fees {_amount(today['fees'])}"
+        f"today        {today['trades']} trades, realised {amount(today['realised'])}, fees {amount(today['fees'])}"
     )
     lines += [f"alarm        {alarm['code']}: {alarm['text']}" for alarm in told["alarms"]]
     return lines
@@ -103,17 +103,17 @@ def positions(rows: Sequence[Row]) -> list[str]:
                 row["trade"],
                 row["market"],
                 row["side"],
-                _count(row["contracts"]),
-                _amount(row["average_price"]),
-                _amount(row["cost"]),
-                _amount(row["fees"]),
+                count(row["contracts"]),
+                amount(row["average_price"]),
+                amount(row["cost"]),
+                amount(row["fees"]),
                 row["type"],
                 row["expected_roi_percent"],
                 row["phase"],
                 _time(row["opened"]),
                 _time(row["settled"]),
                 row["winner"],
-                _amount(row["realised"]),
+                amount(row["realised"]),
                 row["orders"],
             )
             for row in rows
@@ -134,11 +134,11 @@ def trades(rows: Sequence[Row]) -> list[str]:
                 row["phase"],
                 row["type"],
                 row["event"],
-                _count(row["bundles"]),
-                _amount(row["cost"]),
-                _amount(row["fees"]),
-                _amount(row["expected_profit"]),
-                _amount(row["pnl"]),
+                count(row["bundles"]),
+                amount(row["cost"]),
+                amount(row["fees"]),
+                amount(row["expected_profit"]),
+                amount(row["pnl"]),
                 row["pnl_is"],
                 row["reason"],
             )
@@ -149,19 +149,40 @@ def trades(rows: Sequence[Row]) -> list[str]:
 
 def trade(told: Row) -> list[str]:
     lines = [
-        f"trade {told['trade']}: {told['phase']}, {told['type']} on {told['event']}, {_count(told['bundles'])} bundles",
-        f"cost {_amount(told['cost'])}, fees {_amount(told['fees'])}, expected {_amount(told['expected_profit'])}, "
-        f"P&L {_amount(told['pnl'])} ({told['pnl_is']})",
+        f"trade {told['trade']}: {told['phase']}, {told['type']} on {told['event']}, {count(told['bundles'])} bundles",
+        f"cost {amount(told['cost'])}, fees {amount(told['fees'])}, expected {amount(told['expected_profit'])}, "
+        f"P&L {amount(told['pnl'])} ({told['pnl_is']})",
         "",
         *positions(told["legs"]),
         "",
     ]
-    rows = ((f"+{fact['after_ms']} ms", fact["fact"].replace("_", " "), _details(fact)) for fact in told["timeline"])
-    return lines + grid(("time", "what", ""), rows)
+    return lines + timeline(told["timeline"])
+
+
+def timeline(facts: Sequence[Row]) -> list[str]:
+    """Everything that happened to a trade, with the times of the journal."""
+    rows = (
+        (_time(fact["at"]), f"+{fact['after_ms']} ms", fact["fact"].replace("_", " "), _details(fact)) for fact in facts
+    )
+    return grid(("at (UTC)", "after", "what", ""), rows)
 
 
 _SHOWN_ELSEWHERE = frozenset({"seq", "at", "after_ms", "fact", "trade"})
-_AMOUNTS = frozenset({"size", "cash", "fee", "limit", "worst", "filled", "payout", "yes_value", "amount", "guaranteed"})
+_AMOUNTS = frozenset(
+    {
+        "size",
+        "cash",
+        "fee",
+        "limit",
+        "worst",
+        "filled",
+        "payout",
+        "yes_value",
+        "amount",
+        "guaranteed",
+        "expected_profit",
+    }
+)
 
 
 def _details(fact: Mapping[str, Any]) -> str:
@@ -215,8 +236,8 @@ def profit_and_loss(told: Row) -> list[str]:
                     row["naked"],
                     row["dry_run"],
                     row["settled"],
-                    _amount(row["realised"]),
-                    _amount(row["fees"]),
+                    amount(row["realised"]),
+                    amount(row["fees"]),
                     row["win_rate_percent"],
                 )
                 for name, row in rows

@@ -13,6 +13,8 @@ class Outcome(Enum):
     YES = "yes"
     NO = "no"
 
+    __hash__ = object.__hash__  # one object a member: the quick hash of identity
+
     @property
     def opposite(self) -> Outcome:
         return Outcome.NO if self is Outcome.YES else Outcome.YES
@@ -23,6 +25,11 @@ class Claim(NamedTuple):
 
     market: MarketId
     outcome: Outcome
+
+    @property
+    def opposite(self) -> Claim:
+        """The other outcome of the same market: together they pay one dollar whatever happens."""
+        return Claim(self.market, self.outcome.opposite)
 
     def __str__(self) -> str:
         return f"{self.market}/{self.outcome.value}"

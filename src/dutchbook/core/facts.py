@@ -48,6 +48,8 @@ class OrderPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     send_by_ns: int
     worst: int = 0
     reduce_only: bool = False
+    opposite: bool = False
+    """It buys the opposite claim of its leg: with a contract that the leg holds, a complete set worth one dollar."""
 
 
 class TradeOpened(Fact, frozen=True, tag="trade_opened"):
@@ -137,13 +139,44 @@ class TradeTurned(Fact, frozen=True, tag="trade_turned"):
 
 
 class LegSettled(Fact, frozen=True, tag="leg_settled"):
-    """A market paid: `payout` dollars for the contracts that the leg held, less the venue's `fee`."""
+    """A market paid: `payout` for the contracts that stood alone, less the venue's `fee`. Complete sets still held were paid a
+    dollar each besides: that is not in `payout`."""
 
     trade: str
     leg: int
     yes_value: int
     payout: int
     fee: int = 0
+
+
+class LegResettled(Fact, frozen=True, tag="leg_resettled"):
+    """The venue corrected what it had paid, or a late fill was paid too: these figures replace the earlier ones."""
+
+    trade: str
+    leg: int
+    yes_value: int
+    payout: int
+    fee: int = 0
+
+
+class SetsMerged(Fact, frozen=True, tag="sets_merged"):
+    """Complete sets of a leg were turned back into cash, one dollar each."""
+
+    trade: str
+    leg: int
+    size: int
+
+
+class LotsMarked(Fact, frozen=True, tag="lots_marked"):
+    """A counter-entry by a person, or by adoption: `size` contracts came into a leg (negative: went out), and `cash` came into
+    the account (negative: went out). Never an edit."""
+
+    trade: str
+    leg: int
+    size: int
+    cash: int
+    reason: str
+    by: str
 
 
 class FeeTrued(Fact, frozen=True, tag="fee_trued"):
@@ -179,6 +212,14 @@ class KillSwitchSet(Fact, frozen=True, tag="kill_switch_set"):
     by: str
 
 
+class Commanded(Fact, frozen=True, tag="commanded"):
+    """An operator's command that the engine took up."""
+
+    command: str
+    arguments: str
+    by: str
+
+
 class EngineStarted(Fact, frozen=True, tag="engine_started"):
     version: str
     mode: str
@@ -206,10 +247,14 @@ AnyFact = (
     | FillReversed
     | TradeTurned
     | LegSettled
+    | LegResettled
+    | SetsMerged
+    | LotsMarked
     | FeeTrued
     | CashMoved
     | OutcomesDiverged
     | KillSwitchSet
+    | Commanded
     | EngineStarted
     | EngineStopped
     | Alarmed

@@ -110,6 +110,11 @@ class Market:
         """SHA-256 of the rules text: an approval of a link is bound to it."""
         return hashlib.sha256(self.rules.encode()).hexdigest()
 
+    @property
+    def buys_in_cash(self) -> bool:
+        """Whether a purchase names its cash: a better price than its limit may then bring more contracts than asked."""
+        return self.buy_cash_step > 1
+
     def marketable_lot(self, price: Price, *, buying: bool = True) -> Size:
         """The smallest size step that a marketable order at `price` may have."""
         if buying:

@@ -24,6 +24,8 @@ class Action(Enum):
     BUY = "buy"
     SELL = "sell"
 
+    __hash__ = object.__hash__  # one object a member: the quick hash of identity
+
 
 class TimeInForce(Enum):
     FOK = "fok"
@@ -44,6 +46,8 @@ class OrderState(Enum):
     VOIDED = "voided"
     DRY_RUN = "dry_run"
 
+    __hash__ = object.__hash__  # one object a member: the quick hash of identity
+
 
 class OrderEvent(Enum):
     SEND = "send"
@@ -56,6 +60,8 @@ class OrderEvent(Enum):
     VOID = "void"
     FILL = "fill"
     DRY_RUN = "dry_run"
+
+    __hash__ = object.__hash__  # one object a member: the quick hash of identity
 
 
 _S, _E = OrderState, OrderEvent
@@ -136,7 +142,8 @@ def next_order_state(state: OrderState, event: OrderEvent) -> OrderState:
 class Intent:
     """One order as the engine wants it. `limit` is in the claim's own price; SELL sells the claim.
 
-    `reduce_only` asks the venue never to go beyond closing. `expires_ns` is for GTD.
+    `reduce_only` asks the venue never to go beyond closing. `expires_ns` is for GTD. `opposite`: `claim` is the opposite of
+    the leg's, bought to make complete sets with what the leg holds.
     """
 
     id: str
@@ -150,6 +157,7 @@ class Intent:
     post_only: bool = False
     reduce_only: bool = False
     expires_ns: int = 0
+    opposite: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,17 +21,23 @@ from dutchbook.core.facts import (
     FillReversed,
     FillSettled,
     LegPlan,
+    LegResettled,
     LegSettled,
+    LotsMarked,
     OrderAbsent,
     OrderMoved,
     OrderPlan,
     OrdersPlanned,
+    SetsMerged,
     TradeOpened,
     TradeTurned,
 )
 from dutchbook.core.money import Cash, Size
 from dutchbook.core.order import ENDED, Action, OrderEvent, OrderState, next_order_state
 from dutchbook.core.trade import WORKING, Phase, Turn, next_phase
+
+_CLOSED: Final = frozenset({Phase.LOCKED, Phase.FLAT, Phase.FAILED, Phase.DRY_RUN})
+"""Phases that end the work on a trade as it was meant."""
 
 _WITHOUT_FILL: Final = frozenset({OrderEvent.WITHHOLD, OrderEvent.VOID})
 """Events that say the order never reached the venue: a fill of it proves the opposite."""
@@ -51,20 +57,22 @@ class OrderRow:
     fills: dict[str, Filled] = field(default_factory=dict)
     reversed: dict[str, int] = field(default_factory=dict)
     """Fills that the venue took back, with their sizes: the venue's count may contain them for ever."""
+    filled: Size = Size(0)
+    """Contracts that the fills explain, reversed ones excluded."""
 
     @property
     def ended(self) -> bool:
         return self.state in ENDED
 
     @property
-    def filled(self) -> Size:
-        """Contracts that the fills explain, reversed ones excluded."""
-        return Size(sum(f.size for f in self.fills.values()))
-
-    @property
     def accounted(self) -> bool:
         """Whether fills (and reversals) explain all that the venue's count says."""
         return self.filled + sum(self.reversed.values()) >= self.reported
+
+    @property
+    def final(self) -> bool:
+        """Whether no fill may still be reversed."""
+        return all(fill.final for fill in self.fills.values())
 
     @property
     def cash(self) -> Cash:
@@ -78,54 +86,71 @@ class OrderRow:
 
 @dataclass(slots=True)
 class LegRow:
-    """One leg: what it holds now is what its orders bought less what they sold."""
+    """One leg: what it holds now is what its orders bought less what they sold, and less what is bound in complete sets."""
 
     plan: LegPlan
     orders: list[OrderRow] = field(default_factory=list)
+    marks: list[LotsMarked] = field(default_factory=list)
+    merged: Size = Size(0)
     settled: LegSettled | None = None
+    paid_size: Size = Size(0)
+    """Contracts (sets left out) that the payout was for."""
+    paid_sets: Size = Size(0)
+    """Complete sets that were paid a dollar each beside it."""
 
     @property
     def claim(self) -> Claim:
         return self.plan.claim
 
-    def _sum(self, action: Action) -> int:
-        return sum(order.filled for order in self.orders if order.plan.action is action)
+    @property
+    def _bought_in_sets(self) -> int:
+        return sum(order.filled for order in self.orders if order.plan.opposite)
+
+    @property
+    def sets(self) -> Size:
+        """Complete sets: a contract of the leg with its opposite, one dollar whatever happens, until they are merged."""
+        return Size(self._bought_in_sets - self.merged)
 
     @property
     def held(self) -> Size:
-        """Contracts bought less sold. A payout leaves it as it is: it is what the market has paid for (see `settled`)."""
-        return Size(self._sum(Action.BUY) - self._sum(Action.SELL))
+        """Contracts that stand alone. A payout leaves it as it is: it is what the market has paid for (see `settled`)."""
+        total = sum(mark.size for mark in self.marks)
+        for order in self.orders:
+            plan = order.plan
+            total += order.filled if plan.action is Action.BUY and not plan.opposite else -order.filled
+        return Size(total)
 
     @property
     def bought(self) -> Size:
-        return Size(self._sum(Action.BUY))
+        """Contracts of the leg's own claim that its orders bought."""
+        return Size(
+            sum(order.filled for order in self.orders if order.plan.action is Action.BUY and not order.plan.opposite)
+        )
 
     @property
     def sellable(self) -> Size:
-        """Contracts that the venue lets us sell now: bought and settled, less what was sold or is being sold."""
-        settled = sum(
-            fill.size
-            for order in self.orders
-            if order.plan.action is Action.BUY
-            for fill in order.fills.values()
-            if fill.sellable
-        )
-        offered = sum(
-            max(order.filled, 0 if order.ended else order.plan.size)
-            for order in self.orders
-            if order.plan.action is Action.SELL
-        )
-        return Size(max(0, settled - offered))
+        """Contracts that the venue lets us sell now: bought and settled, less what was sold or is being sold or paired."""
+        settled = sum(mark.size for mark in self.marks)
+        leaving = 0
+        for order in self.orders:
+            plan = order.plan
+            if plan.action is Action.BUY and not plan.opposite:
+                settled += sum(fill.size for fill in order.fills.values() if fill.sellable)
+            else:
+                leaving += max(order.filled, 0 if order.ended else plan.size)
+        return Size(max(0, settled - leaving))
 
     @property
     def spent(self) -> Cash:
         """Cash paid for purchases, without fees."""
-        return Cash(sum(order.cash for order in self.orders if order.plan.action is Action.BUY))
+        orders = sum(order.cash for order in self.orders if order.plan.action is Action.BUY)
+        return Cash(orders - sum(mark.cash for mark in self.marks if mark.cash < 0))
 
     @property
     def received(self) -> Cash:
-        """Cash received from sales, without fees."""
-        return Cash(sum(order.cash for order in self.orders if order.plan.action is Action.SELL))
+        """Cash received from sales, without fees, and the dollar of every complete set, merged or not."""
+        orders = sum(order.cash for order in self.orders if order.plan.action is Action.SELL)
+        return Cash(orders + self._bought_in_sets + sum(mark.cash for mark in self.marks if mark.cash > 0))
 
     @property
     def fees(self) -> Cash:
@@ -140,6 +165,13 @@ class LegRow:
                 left = max(0, order.plan.size - order.filled)
                 total += -(-order.plan.worst * left // order.plan.size)
         return Cash(total)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing of the leg is open: its orders have ended, every fill is known and final, and what was paid is what
+        is held."""
+        paid = self.settled is None or self.paid_size == self.held
+        return paid and all(row.ended and row.accounted and row.final for row in self.orders)
 
 
 @dataclass(slots=True)
@@ -156,13 +188,17 @@ class TradeBook:
     """Wall time of the last turn or round of orders."""
     closed_ns: int = 0
     settled_ns: int = 0
+    touched_ns: int = 0
+    """Wall time of the newest fact."""
     fees_trued: int = 0
+    exited: bool = False
+    """Whether it was locked and then sold before its markets paid."""
     rolled_back: bool = False
 
     @staticmethod
     def open(fact: TradeOpened, at_ns: int) -> TradeBook:
         """A trade from its opening fact."""
-        trade = TradeBook(fact, at_ns, legs=[LegRow(plan) for plan in fact.legs], turned_ns=at_ns)
+        trade = TradeBook(fact, at_ns, legs=[LegRow(plan) for plan in fact.legs], turned_ns=at_ns, touched_ns=at_ns)
         trade._add_orders(fact.orders)
         return trade
 
@@ -219,7 +255,21 @@ class TradeBook:
 
     @property
     def flat(self) -> bool:
-        return all(leg.held == 0 or leg.settled for leg in self.legs)
+        """Whether nothing is held that a market has still to pay, complete sets included."""
+        return all((leg.held == 0 and leg.sets == 0) or leg.settled for leg in self.legs)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing can come of it any more but a correction: no work, no open order, nothing unpaid or provisional."""
+        quiet = not self.working and self.phase is not Phase.DRY_RUN
+        return quiet and self.flat and all(leg.at_rest for leg in self.legs)
+
+    @property
+    def result(self) -> str:
+        """How it stands, in a word: the phase, and for a trade that holds nothing any more why."""
+        if self.phase is Phase.FLAT:
+            return "exited" if self.exited else "rolled_back"
+        return str(self.phase.value)
 
     def apply(self, fact: AnyFact, at_ns: int) -> None:
         """Take one of this trade's facts; raises ImpossibleEvent when a table does not know it."""
@@ -228,6 +278,8 @@ class TradeBook:
                 phase = next_phase(self.phase, fact.turn)
                 self._add_orders(fact.orders)
                 self.phase, self.reason, self.turned_ns = phase, fact.reason, at_ns
+                if fact.turn is Turn.EXIT:
+                    self.closed_ns, self.exited = 0, True
             case OrderMoved():
                 self._move(fact)
             case OrderAbsent():
@@ -239,25 +291,50 @@ class TradeBook:
             case FillReversed():
                 self._reverse(fact)
             case TradeTurned():
-                self.phase = next_phase(self.phase, fact.turn)
-                self.reason = fact.reason or self.reason
-                self.turned_ns = at_ns
-                if fact.turn is Turn.SETTLE:
-                    self.settled_ns = at_ns
-                elif fact.turn is Turn.REOPEN:
-                    self.closed_ns, self.rolled_back = 0, False
-                elif not self.working:
-                    self.closed_ns = at_ns
-                    self.rolled_back = self.phase is Phase.ROLLED_BACK
+                self._turn(fact, at_ns)
             case LegSettled():
                 leg = self.leg(fact.leg)
                 if leg.settled is not None:
                     raise ImpossibleEvent(f"trade {self.id}: leg {fact.leg} has been paid already")
-                leg.settled = fact
+                leg.settled, leg.paid_size, leg.paid_sets = fact, leg.held, leg.sets
+            case LegResettled():
+                leg = self.leg(fact.leg)
+                if leg.settled is None:
+                    raise ImpossibleEvent(
+                        f"trade {self.id}: leg {fact.leg} has not been paid, so nothing can be corrected"
+                    )
+                leg.settled = LegSettled(self.id, fact.leg, fact.yes_value, fact.payout, fact.fee)
+                leg.paid_size, leg.paid_sets = leg.held, leg.sets
+            case SetsMerged():
+                leg = self.leg(fact.leg)
+                if leg.settled is not None or not 0 < fact.size <= leg.sets:
+                    raise ImpossibleEvent(f"trade {self.id}: leg {fact.leg} has {leg.sets} in sets, not {fact.size}")
+                leg.merged = Size(leg.merged + fact.size)
+            case LotsMarked():
+                leg = self.leg(fact.leg)
+                if leg.held + fact.size < 0:
+                    raise ImpossibleEvent(
+                        f"trade {self.id}: leg {fact.leg} holds {leg.held}, {-fact.size} cannot go out"
+                    )
+                leg.marks.append(fact)
             case FeeTrued():
                 self.fees_trued += fact.amount
             case _:
                 raise ImpossibleEvent(f"trade {self.id} cannot take a {type(fact).__name__}")
+        self.touched_ns = at_ns
+
+    def _turn(self, fact: TradeTurned, at_ns: int) -> None:
+        self.phase = next_phase(self.phase, fact.turn)
+        self.reason = fact.reason or self.reason
+        self.turned_ns = at_ns
+        if fact.turn is Turn.SETTLE:
+            self.settled_ns = at_ns
+        elif fact.turn is Turn.REOPEN:
+            self.closed_ns, self.rolled_back = 0, False
+        elif self.phase in _CLOSED:
+            self.closed_ns = at_ns
+            self.exited = self.exited and self.phase is Phase.FLAT
+            self.rolled_back = self.phase is Phase.FLAT and not self.exited
 
     def _add_orders(self, plans: tuple[OrderPlan, ...]) -> None:
         known = {row.plan.id for row in self.orders()}
@@ -285,6 +362,7 @@ class TradeBook:
             return
         row.state = next_order_state(row.state, OrderEvent.FILL)
         row.fills[fact.fill] = fact
+        row.filled = Size(row.filled + fact.size)
 
     def _settle_fill(self, fact: FillSettled) -> None:
         row = self.order(fact.order)
@@ -298,6 +376,7 @@ class TradeBook:
         fill = row.fills.pop(fact.fill, None)
         if fill is not None:
             row.reversed[fact.fill] = fill.size
+            row.filled = Size(row.filled - fill.size)
         else:
             # reversed before it was ever told: it explains what no fill explains of the venue's count
             unexplained = row.reported - row.filled - sum(row.reversed.values())

@@ -1,12 +1,15 @@
 """A trade: N legs that end together, or are rolled back together; its phases as one table.
 
-Theory of operation. A trade is OPENED when its whole intent is journaled. EXECUTING while a first round of orders is out.
-When all orders of a round have ended, the counts of the legs decide: equal and positive is LOCKED, all zero is FAILED;
-otherwise the cheapest way to an equal count is taken: HEDGING buys what is missing, UNWINDING sells what is too much.
-Rounds repeat; UNWINDING that ends at zero is ROLLED_BACK with its real loss. When rounds are used up and the counts still
-differ the trade is NAKED: new entries stop and it is worked on, round after round, until LOCKED or ROLLED_BACK.
-A LOCKED trade becomes SETTLED when every leg's market has paid. A fill that fails after LOCKED reopens it as HEDGING.
-DRY_RUN is decided in full and never sent. An event the table does not know raises ImpossibleEvent.
+Theory of operation. A trade is OPENED when its whole intent is journaled. EXECUTING while its first round of orders is out.
+When all orders of a round have ended, the counts of the legs decide. Equal and positive is LOCKED: the bundle pays in every
+outcome. All zero is FAILED when nothing ever filled, FLAT when what had filled is gone again. Unequal is PARTIAL: the
+cheapest way to an equal count is being chosen. HEDGING buys what is missing, UNWINDING sells what is too much, SETTLING waits
+until bought contracts may be sold; each ends in LOCKED, FLAT or PARTIAL again. When rounds are used up, or no way is there, the
+trade is NAKED: new entries stop and it is worked on, round after round, until LOCKED or FLAT; a person may take it over, and
+then it is HANDED_OVER: the engine leaves it alone and the ledger waits for marks or for the markets to pay.
+A LOCKED trade can be sold before its markets pay (EXIT). LOCKED, FLAT and FAILED are not for ever: a late fill, a fill that
+fails or a mark makes the trade PARTIAL again (REOPEN). SETTLED: every leg's market has paid; a later correction is a further
+fact. DRY_RUN is decided in full and never sent. An event that the table does not know raises ImpossibleEvent.
 """
 
 from __future__ import annotations
@@ -20,75 +23,90 @@ from dutchbook.core.errors import ImpossibleEvent
 class Phase(Enum):
     OPENED = "opened"
     EXECUTING = "executing"
+    PARTIAL = "partial"
     HEDGING = "hedging"
     UNWINDING = "unwinding"
+    SETTLING = "settling"
     NAKED = "naked"
+    HANDED_OVER = "handed_over"
     LOCKED = "locked"
-    ROLLED_BACK = "rolled_back"
+    FLAT = "flat"
     FAILED = "failed"
     SETTLED = "settled"
     DRY_RUN = "dry_run"
+
+    __hash__ = object.__hash__  # one object a member: the quick hash of identity
 
 
 class Turn(Enum):
     """What moves a trade from phase to phase."""
 
     START = "start"
+    FALL_SHORT = "fall_short"
     HEDGE = "hedge"
     UNWIND = "unwind"
+    AWAIT = "await"
     STRAND = "strand"
+    HAND_OVER = "hand_over"
     LOCK = "lock"
+    EXIT = "exit"
     FLATTEN = "flatten"
     MISS = "miss"
     REOPEN = "reopen"
     SETTLE = "settle"
     DRY_RUN = "dry_run"
 
+    __hash__ = object.__hash__  # one object a member: the quick hash of identity
+
 
 _P, _T = Phase, Turn
 
+_ENDS_OF_A_ROUND: Final = {_T.LOCK: _P.LOCKED, _T.FLATTEN: _P.FLAT, _T.FALL_SHORT: _P.PARTIAL}
+_NEXT_ROUNDS: Final = {_T.HEDGE: _P.HEDGING, _T.UNWIND: _P.UNWINDING, _T.STRAND: _P.NAKED}
+
 TRADE_TABLE: Final[dict[Phase, dict[Turn, Phase]]] = {
     _P.OPENED: {_T.START: _P.EXECUTING, _T.DRY_RUN: _P.DRY_RUN, _T.MISS: _P.FAILED},
-    _P.EXECUTING: {
+    _P.EXECUTING: {**_ENDS_OF_A_ROUND, _T.MISS: _P.FAILED},
+    _P.PARTIAL: {
+        **_NEXT_ROUNDS,
+        _T.AWAIT: _P.SETTLING,
+        # the rest is dust that no order can remove, or a late fill or a mark made the counts equal
         _T.LOCK: _P.LOCKED,
-        _T.MISS: _P.FAILED,
-        _T.HEDGE: _P.HEDGING,
-        _T.UNWIND: _P.UNWINDING,
-        _T.STRAND: _P.NAKED,
-        # all that was bought is dust that no order can remove
-        _T.FLATTEN: _P.ROLLED_BACK,
+        _T.FLATTEN: _P.FLAT,
     },
-    _P.HEDGING: {
-        _T.LOCK: _P.LOCKED,
-        _T.HEDGE: _P.HEDGING,
-        _T.UNWIND: _P.UNWINDING,
-        _T.FLATTEN: _P.ROLLED_BACK,
-        _T.STRAND: _P.NAKED,
-    },
-    _P.UNWINDING: {
-        _T.LOCK: _P.LOCKED,
-        _T.HEDGE: _P.HEDGING,
-        _T.UNWIND: _P.UNWINDING,
-        _T.FLATTEN: _P.ROLLED_BACK,
-        _T.STRAND: _P.NAKED,
-    },
+    _P.HEDGING: {**_ENDS_OF_A_ROUND},
+    _P.UNWINDING: {**_ENDS_OF_A_ROUND},
+    _P.SETTLING: {**_ENDS_OF_A_ROUND, **_NEXT_ROUNDS},
     _P.NAKED: {
         _T.LOCK: _P.LOCKED,
+        _T.FLATTEN: _P.FLAT,
         _T.HEDGE: _P.NAKED,
         _T.UNWIND: _P.NAKED,
-        _T.FLATTEN: _P.ROLLED_BACK,
         _T.STRAND: _P.NAKED,
+        _T.HAND_OVER: _P.HANDED_OVER,
+        # its markets have paid before it could be closed
         _T.SETTLE: _P.SETTLED,
     },
-    _P.LOCKED: {_T.SETTLE: _P.SETTLED, _T.REOPEN: _P.HEDGING},
-    _P.ROLLED_BACK: {_T.REOPEN: _P.HEDGING, _T.SETTLE: _P.SETTLED},
-    _P.FAILED: {_T.REOPEN: _P.HEDGING},
+    _P.HANDED_OVER: {
+        _T.REOPEN: _P.PARTIAL,
+        _T.LOCK: _P.LOCKED,
+        _T.FLATTEN: _P.FLAT,
+        _T.SETTLE: _P.SETTLED,
+    },
+    _P.LOCKED: {_T.SETTLE: _P.SETTLED, _T.REOPEN: _P.PARTIAL, _T.EXIT: _P.UNWINDING},
+    _P.FLAT: {_T.REOPEN: _P.PARTIAL, _T.SETTLE: _P.SETTLED},
+    _P.FAILED: {_T.REOPEN: _P.PARTIAL},
     _P.SETTLED: {},
     _P.DRY_RUN: {},
 }
 
-WORKING: Final = frozenset({_P.OPENED, _P.EXECUTING, _P.HEDGING, _P.UNWINDING, _P.NAKED})
+WORKING: Final = frozenset(
+    {_P.OPENED, _P.EXECUTING, _P.PARTIAL, _P.HEDGING, _P.UNWINDING, _P.SETTLING, _P.NAKED},
+)
 """Phases in which the engine still has orders to send or answers to wait for."""
+
+UNEQUAL: Final = frozenset({_P.PARTIAL, _P.HEDGING, _P.UNWINDING, _P.SETTLING, _P.NAKED})
+"""Phases that say that the legs may hold different counts: no new entries meanwhile."""
 
 
 def next_phase(phase: Phase, turn: Turn) -> Phase:

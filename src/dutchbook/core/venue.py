@@ -16,6 +16,7 @@ from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.events import StreamEvent
 from dutchbook.core.market import Market
+from dutchbook.core.money import Size
 from dutchbook.core.order import Fill, Intent, OrderReport, Prepared
 
 
@@ -150,6 +151,44 @@ class SignsAhead(Protocol):
 
     async def sign_ahead(self) -> None:
         """Run beside trading, for ever."""
+
+
+@runtime_checkable
+class KeepsAlive(Protocol):
+    """A trading side whose venue cancels what rests when it hears nothing of us any more."""
+
+    async def keep_alive(self) -> None:
+        """Run beside trading, for ever: tells the venue that we live while orders of ours rest there."""
+
+
+@runtime_checkable
+class ListsFills(Protocol):
+    """A trading side that lists the account's fills, whosever orders they are."""
+
+    async def recent_fills(self, since_ns: int) -> list[Fill]:
+        """Every fill that was not taken back since a wall time, to the second. `identity` is empty for an order that this
+        venue cannot name; one that is not known here is told as a purchase where the venue does not say what it was."""
+
+
+@runtime_checkable
+class ListsHoldings(Protocol):
+    """A trading side whose `positions` are those of known markets only, and that can tell which other markets are held."""
+
+    async def held_natives(self) -> list[str]:
+        """Native ids of all markets in which the account holds something, possibly some seconds old."""
+
+
+class Wallet(Protocol):
+    """Operations of a venue's slow path that return cash. Each comes back when it is carried out, with its transaction's name.
+
+    Raises the tree's errors; Lost when its fate is not known: it is then safe to ask for it again.
+    """
+
+    async def merge(self, market: MarketId, size: Size) -> str:
+        """Turn so many complete sets into a dollar each."""
+
+    async def redeem(self, market: MarketId) -> str:
+        """Turn the tokens of a resolved market into their payout."""
 
 
 class Trading(Protocol):

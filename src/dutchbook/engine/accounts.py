@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dutchbook.core.account import Balances
+from dutchbook.core.claim import venue_of
 from dutchbook.core.clock import Clock
 from dutchbook.core.errors import DutchbookError
 from dutchbook.core.facts import Alarmed, AnyFact, CashMoved, FeeTrued
-from dutchbook.core.money import Cash, format_dollars, format_micros
+from dutchbook.core.money import Cash
 from dutchbook.core.position import TradeBook
 from dutchbook.core.venue import Trading
+from dutchbook.execution.reconcile import ABSURD, FEE_TOLERANCE, AdoptCash
 from dutchbook.ledger.projection import Ledger
-
-FEE_TOLERANCE = 100
-"""The most by which one fill's computed fee may differ from the charge (millionths): five-decimal rounding per match."""
 
 
 class Recorder(Protocol):
@@ -47,14 +46,15 @@ class Accounts:
     def __init__(self, trading: Mapping[str, Trading], ledger: Ledger, clock: Clock, recorder: Recorder) -> None:
         self.balances: dict[str, Balances] = {}
         self.errors: dict[str, str] = {}
-        self._checked: set[str] = set()
+        self._trued_to: dict[str, int] = {}
         self._trading = trading
         self._ledger = ledger
         self._clock = clock
         self._recorder = recorder
 
     async def open(self) -> list[Difference]:
-        """First reading. A pool that the ledger does not know yet is booked as opening cash; differences are returned.
+        """First reading. A pool that the ledger does not know yet is booked as opening cash, unless the figure cannot be;
+        differences are returned.
 
         Raises the venue's error when it cannot be read: an engine does not start on an unknown account.
         """
@@ -63,6 +63,9 @@ class Accounts:
             balances = await trading.balances()
             self.balances[venue] = balances
             for pool, cash in balances.available.items():
+                if not 0 <= cash < ABSURD:
+                    # not booked: reconciliation shows it, and nothing is spent from it
+                    continue
                 if pool not in self._ledger.cash:
                     self._recorder.record(CashMoved(venue, pool, "opening", cash))
                 elif cash != self._ledger.cash[pool]:
@@ -100,14 +103,12 @@ class Accounts:
 
     def settled_with(self, venue: str) -> bool:
         """Whether the venue has nothing of ours in flight: its balance then says exactly what happened."""
-        for trade in self._ledger.trades.values():
-            for leg in trade.legs:
-                if leg.claim.market.partition(":")[0] != venue:
-                    continue
-                for row in leg.orders:
-                    if not row.ended or not row.accounted or not all(fill.final for fill in row.fills.values()):
-                        return False
-        return True
+        return all(
+            leg.at_rest
+            for trade in self._ledger.open.values()
+            for leg in trade.legs
+            if venue_of(leg.claim.market) == venue
+        )
 
     def compare(self, venue: str) -> list[Difference]:
         """Venue against ledger, pools that agree left out. Only meaningful when `settled_with(venue)`."""
@@ -128,42 +129,41 @@ class Accounts:
         different = {difference.pool: difference for difference in self.compare(venue)}
         left: list[Difference] = []
         for pool in self.balances[venue].available:
-            trades, fills = self._computed_fees(pool)
             difference = different.get(pool)
             if difference is not None:
-                if not trades or abs(difference.amount) > FEE_TOLERANCE * len(fills):
+                trades, fills = self._computed_fees(pool)
+                if not trades or abs(difference.amount) > FEE_TOLERANCE * fills:
                     # something else is going on: these fills have not been confirmed by this balance
                     left.append(difference)
                     continue
                 self._recorder.record(FeeTrued(trades[-1].id, venue, pool, -difference.amount))
-            self._checked.update(fills)
+            self._trued_to[pool] = self._ledger.facts
         return left
 
-    def _computed_fees(self, pool: str) -> tuple[list[TradeBook], list[str]]:
-        """Trades and fills whose fee the venue did not state and no balance has confirmed yet, oldest first."""
+    def _computed_fees(self, pool: str) -> tuple[list[TradeBook], int]:
+        """Trades (oldest first) and how many of their fills have a fee that the venue did not state and that no balance of
+        this pool has confirmed yet, going by when a trade was last heard of."""
         trades: list[TradeBook] = []
-        fills: list[str] = []
-        for trade in self._ledger.trades.values():
-            found = [
-                fill.fill
+        fills = 0
+        for trade in self._ledger.newest(self._trued_to.get(pool, 0)):
+            found = sum(
+                not fill.fee_exact
                 for leg in trade.legs
                 if leg.plan.pool == pool
                 for row in leg.orders
                 for fill in row.fills.values()
-                if not fill.fee_exact and fill.fill not in self._checked
-            ]
+            )
             if found:
                 trades.append(trade)
-                fills.extend(found)
+                fills += found
+        trades.sort(key=lambda trade: trade.opened_ns)
         return trades, fills
 
-    def adopt(self, difference: Difference) -> None:
-        """Book a difference that nothing explains, loudly: the ledger follows the venue and a person is told."""
-        text = (
-            f"{difference.pool}: the venue states {format_micros(difference.stated)}, the ledger expects "
-            f"{format_micros(difference.expected)} ({format_dollars(difference.amount, 6)}); booked as unexplained cash"
-        )
-        self._recorder.record(
-            Alarmed("cash_difference", text),
-            CashMoved(difference.venue, difference.pool, "unexplained", difference.amount, text),
-        )
+    def adopt(self, venue: str, cash: AdoptCash, text: str) -> None:
+        """Book a difference as the cash event that it is; one that nothing explains loudly: the ledger follows the venue and a
+        person is told."""
+        moved = CashMoved(venue, cash.pool, cash.kind, cash.amount, text)
+        if cash.kind == "unexplained":
+            self._recorder.record(Alarmed("cash_difference", f"{text}; booked as unexplained cash"), moved)
+        else:
+            self._recorder.record(moved)

@@ -66,7 +66,7 @@ class ByHand:
         self._require_sending()
         desk = self._desk
         leg = trade.legs[0]
-        if trade.opened.kind != LinkKind.SINGLE.value:
+        if len(trade.legs) > 1:
             raise Skip(f"trade {trade.id} is a bundle; selling one leg would leave the other alone")
         if trade.phase is not Phase.LOCKED:
             raise Skip(f"trade {trade.id} is {trade.phase.value}; there is nothing to sell")
@@ -91,6 +91,9 @@ class ByHand:
             )
         prepared = self._prepare(intent)
         plan = order_plan(intent, prepared, desk.markets[leg.claim.market])
+        refused = desk.admit((intent,))
+        if refused is not None:
+            raise Skip(f"refused: {refused.text}")
         desk.record(
             TradeTurned(trade.id, Turn.REOPEN, "sold by hand"),
             OrdersPlanned(trade.id, Turn.UNWIND, "sold by hand", (plan,)),

@@ -32,7 +32,7 @@ class Confirmations:
     async def ask(self) -> None:
         """One round of questions. A read that fails says nothing, and the next round asks again."""
         wall = self._desk.clock.wall()
-        for trade in list(self._desk.ledger.trades.values()):
+        for trade in list(self._desk.ledger.open.values()):
             for row in list(trade.orders()):
                 if row.ended and _open_since(row) + PATIENCE_NS < wall:
                     try:

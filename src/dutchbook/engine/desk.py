@@ -6,39 +6,49 @@ Holds state and hands it out; judges nothing, sends nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId, venue_of
-from dutchbook.core.clock import Clock, Entropy
+from dutchbook.core.clock import SECOND, Clock, Entropy
 from dutchbook.core.errors import DutchbookError, ImpossibleEvent, LedgerError
 from dutchbook.core.facts import Alarmed, AnyFact, KillSwitchSet
 from dutchbook.core.link import Link
 from dutchbook.core.market import Market
+from dutchbook.core.money import Cash
+from dutchbook.core.opportunity import Rejection
 from dutchbook.core.order import Intent
 from dutchbook.core.position import TradeBook
 from dutchbook.core.transport import Transport
-from dutchbook.core.venue import MarketData, OrderIdentity, Trading
+from dutchbook.core.venue import MarketData, OrderIdentity, Trading, Wallet
 from dutchbook.engine.config import EngineConfig
 from dutchbook.engine.funnel import Funnel
+from dutchbook.engine.guard import Guard
 from dutchbook.engine.view import Figures
-from dutchbook.execution.decide import Policy
+from dutchbook.execution.decide import Policy, Scene
 from dutchbook.ledger.journal import Journal
 from dutchbook.ledger.projection import Ledger
+
+WARMING_NS: Final = 3 * SECOND
+"""After a start, how long a missing book is only late."""
 
 
 @dataclass(frozen=True, slots=True)
 class VenueSide:
-    """One venue as the engine uses it. Data and trading have their own transports: on paper they differ."""
+    """One venue as the engine uses it. Data and trading have their own transports: on paper they differ.
+
+    `wallet` is its slow path, where the operator lets the engine use it.
+    """
 
     data: MarketData
     trading: Trading
     data_transport: Transport
     trading_transport: Transport
+    wallet: Wallet | None = None
 
 
 class Desk:
@@ -72,12 +82,19 @@ class Desk:
         self.policy = Policy(
             absence_margin_ns={n: s.trading.capabilities.absence_margin_ns for n, s in venues.items()},
             naked_retry_ns=config.naked_retry_ns,
+            merges=frozenset(name for name, side in venues.items() if side.wallet is not None),
         )
         self.send_window_ns = config.send_window_ns
+        self.guard = Guard(self.ledger, config.breakers.repeat_ns, config.send_window_ns)
         self.log = structlog.get_logger().bind(mode=config.mode.tag)
         self.accepting = False
+        self.began_ns = clock.monotonic()
         self.failed = asyncio.Event()
         self.failure: BaseException | None = None
+        self.stale: Callable[[], Container[MarketId]] = tuple
+        """Books that have not been confirmed lately; the streams say it once they are open."""
+        self.cash: Callable[[], Mapping[str, Cash]] = dict
+        """What each pool has to spend."""
         self._figures: Figures | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -119,6 +136,12 @@ class Desk:
             self.fail(error)
             raise
 
+    def scene(self) -> Scene:
+        """What deciding sees of the world now."""
+        now = self.clock.monotonic()
+        warming = now - self.began_ns < WARMING_NS
+        return Scene(self.books, self.markets, now, self.clock.wall(), self.stale(), self.cash(), warming)
+
     def note(self, trade: TradeBook, event: str, **details: object) -> None:
         """One log line about a trade."""
         self.log.info(event, trade=trade.id, phase=trade.phase.value, **details)
@@ -137,7 +160,7 @@ class Desk:
             return tuple(intents)
         taken = {
             leg.claim.market
-            for trade in self.ledger.trades.values()
+            for trade in self.ledger.open.values()
             for leg in trade.legs
             for row in leg.orders
             if venue_of(leg.claim.market) in self._nameless and not (row.ended and row.accounted)
@@ -150,6 +173,13 @@ class Desk:
                 if venue_of(market) in self._nameless:
                     taken.add(market)
         return tuple(free)
+
+    def admit(self, intents: Sequence[Intent]) -> Rejection | None:
+        """The last look before orders are journaled and sent. A rejection has thrown the kill switch: write none of them."""
+        rejection = self.guard.admit(intents, self.clock.wall())
+        if rejection is not None:
+            self.trip(rejection.text)
+        return rejection
 
     def trip(self, reason: str) -> None:
         """Throw the kill switch, once, for a reason; it is in the ledger and survives a restart."""

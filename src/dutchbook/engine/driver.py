@@ -10,10 +10,9 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Protocol
 
-from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId, venue_of
 from dutchbook.core.clock import MILLISECOND, SECOND, Clock
-from dutchbook.core.errors import DutchbookError, InvalidOrder, NotSent
+from dutchbook.core.errors import DutchbookError, InvalidOrder, NotSent, Skip
 from dutchbook.core.facts import (
     Alarmed,
     AnyFact,
@@ -26,6 +25,7 @@ from dutchbook.core.facts import (
     TradeTurned,
 )
 from dutchbook.core.market import Market
+from dutchbook.core.opportunity import Rejection
 from dutchbook.core.order import (
     ORDER_TABLE,
     REPORT_EVENT,
@@ -41,7 +41,8 @@ from dutchbook.core.trade import Phase, Turn
 from dutchbook.core.venue import Trading
 from dutchbook.engine.orders import order_plan, restore
 from dutchbook.execution.actions import Ask, AskFills, Cancel, Finish, Place, Step, Void, Wait
-from dutchbook.execution.decide import Policy, decide
+from dutchbook.execution.decide import Policy, Scene, Wish, decide
+from dutchbook.execution.reconcile import as_ordered
 
 FILLS_GRACE_NS = 60 * MILLISECOND
 """How long the stream may take to bring the fills of an ended order before they are asked for."""
@@ -60,8 +61,8 @@ class Services(Protocol):
     policy: Policy
     send_window_ns: int
 
-    @property
-    def books(self) -> Mapping[MarketId, Book]: ...
+    def scene(self) -> Scene:
+        """What deciding sees of the world now."""
 
     @property
     def markets(self) -> Mapping[MarketId, Market]: ...
@@ -78,6 +79,9 @@ class Services(Protocol):
     def track(self, identity: str, trade: str, order: str) -> None:
         """From now on stream messages with this identity belong to this order."""
 
+    def admit(self, intents: Sequence[Intent]) -> Rejection | None:
+        """The last look before orders are written; why none of them may be, or None."""
+
     def sendable(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
         """Those that may leave now; where a venue names no orders, one order at a time is in flight per market."""
 
@@ -87,6 +91,8 @@ class TradeDriver:
 
     def __init__(self, services: Services, trade: TradeBook) -> None:
         self.trade = trade
+        self.wish: Wish | None = None
+        """What a person wants of the trade while its legs are unequal."""
         self._services = services
         self._news = asyncio.Event()
         self._busy: set[str] = set()
@@ -103,14 +109,7 @@ class TradeDriver:
             while self.trade.working:
                 services = self._services
                 self._news.clear()
-                steps = decide(
-                    self.trade,
-                    services.books,
-                    services.markets,
-                    services.clock.monotonic(),
-                    services.clock.wall(),
-                    services.policy,
-                )
+                steps = decide(self.trade, services.scene(), services.policy, self.wish)
                 until = self._act(steps)
                 if until is not None:
                     await self._wait(until)
@@ -140,7 +139,7 @@ class TradeDriver:
         for step in steps:
             match step:
                 case Place():
-                    return self._place(step, now)
+                    return self.place(step)
                 case Finish():
                     self._services.record(TradeTurned(self.trade.id, step.turn, step.reason))
                     if step.turn is Turn.STRAND:
@@ -184,18 +183,26 @@ class TradeDriver:
                 self._spawn(self._ask_fills(row), order)
         return self._ask_at[order]
 
-    def _place(self, step: Place, now: int) -> int | None:
+    def place(self, step: Place) -> int | None:
         """Prepare, journal, send. An order that cannot be built strands the trade: a person must know.
 
-        Returns when to try again (monotonic), or None when the orders are out.
+        Returns when to try again (monotonic), or None when the orders are out. Raises Skip for a trade that is not being
+        worked on and would have been.
         """
         services = self._services
+        now = services.clock.monotonic()
         intents = services.sendable(step.intents)
         if not intents:
             return now + services.policy.poll_ns
+        refused = services.admit(intents)
+        if refused is not None:
+            services.note(self.trade, "not sent", reason=refused.text)
+            return now + services.policy.naked_retry_ns
         try:
             prepared = [self._prepare(intent) for intent in intents]
         except InvalidOrder as error:
+            if not self.trade.working:
+                raise Skip(f"trade {self.trade.id}: {error}") from error
             self._strand(str(error))
             return now + services.policy.naked_retry_ns
         plans = tuple(
@@ -306,6 +313,12 @@ class TradeDriver:
         if known is None:
             if fill.id in row.reversed:
                 return
+            claim = self.trade.legs[row.plan.leg].claim
+            told = as_ordered(fill, claim.opposite if row.plan.opposite else claim, row.plan.action)
+            if told is None:
+                self._mismatch(order_id, fill)
+                return
+            fill = told
             self._services.record(
                 Filled(
                     trade=self.trade.id,
@@ -326,6 +339,12 @@ class TradeDriver:
             self._services.record(FillSettled(self.trade.id, order_id, fill.id, fill.final))
         self.poke()
 
+    def _mismatch(self, order_id: str, fill: Fill) -> None:
+        """A fill that names an order of ours and cannot be its fill: shown to a person once, and not booked."""
+        if fill.id not in self._shown:
+            self._shown.add(fill.id)
+            self._alarm("fill_mismatch", f"fill {fill.id} ({fill.action.value} {fill.claim}) names order {order_id}")
+
     def on_reversal(self, order_id: str, fill_id: str, reason: str) -> None:
         """The venue took a fill back: its cash and contracts return, and the exposure is open again."""
         self._services.record(
@@ -338,6 +357,8 @@ class TradeDriver:
         phase = self.trade.phase
         if phase is Phase.SETTLED:
             return (Alarmed("after_settlement", f"trade {self.trade.id} is settled, but {reason}", self.trade.id),)
+        if phase is Phase.HANDED_OVER:
+            return (Alarmed("handed_over", f"trade {self.trade.id} is in a person's hands: {reason}", self.trade.id),)
         return () if self.trade.working else (TradeTurned(self.trade.id, Turn.REOPEN, reason),)
 
     def _move(self, order_id: str, event: OrderEvent, reason: str) -> None:

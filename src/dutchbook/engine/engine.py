@@ -6,31 +6,44 @@ the bus.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 import dutchbook
 from dutchbook.core.book import Book
 from dutchbook.core.claim import native_of, venue_of
 from dutchbook.core.clock import MILLISECOND, MINUTE, SECOND, Clock, Entropy
+from dutchbook.core.errors import Lost, MalformedFrame, Retry, Unavailable
 from dutchbook.core.facts import EngineStarted, EngineStopped
 from dutchbook.core.link import Link
 from dutchbook.core.position import TradeBook
-from dutchbook.core.venue import SignsAhead
+from dutchbook.core.venue import KeepsAlive, SignsAhead
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.by_hand import ByHand
+from dutchbook.engine.capital import LOOK_EVERY_NS, CapitalWatch
+from dutchbook.engine.closing import Closing
+from dutchbook.engine.commands import Commands, StopStart
 from dutchbook.engine.config import EngineConfig
 from dutchbook.engine.confirmations import Confirmations
 from dutchbook.engine.desk import Desk, VenueSide
+from dutchbook.engine.exits import Exits
 from dutchbook.engine.housekeeping import Housekeeping
 from dutchbook.engine.pursuit import Pursuit
+from dutchbook.engine.reconciliation import Reconciliation
+from dutchbook.engine.repairs import Repairs
 from dutchbook.engine.settlement import Settlement
 from dutchbook.engine.streams import Streams
 from dutchbook.engine.trades import Trades
+from dutchbook.engine.treasury import Treasury
+from dutchbook.engine.watch import Watch
 from dutchbook.ledger.journal import Journal
-from dutchbook.risk.checks import loss_breaker
 from dutchbook.risk.view import KillSwitch, RiskView
 
 __all__ = ["Engine", "VenueSide"]
+
+
+START_PAUSES_NS: Final = (200 * MILLISECOND, SECOND, 3 * SECOND)
+"""Pauses between the tries of a read without which the engine cannot start."""
 
 
 class Engine:
@@ -55,7 +68,19 @@ class Engine:
         self.by_hand = ByHand(self.desk, self.pursuit, self.trades, self.view)
         self.streams = Streams(self.desk, self.trades, self.pursuit, self.settlement.take)
         self.confirmations = Confirmations(self.desk, self.trades)
-        self.housekeeping = Housekeeping(self.desk, self.accounts, self.settlement)
+        self.desk.stale, self.desk.cash = self.streams.stale, self.accounts.available
+        self.reconciliation = Reconciliation(self.desk, self.accounts, self.settlement, self.trades)
+        self.housekeeping = Housekeeping(self.desk, self.accounts, self.settlement, self.reconciliation.cash)
+        self.exits = Exits(self.desk, self.trades)
+        self.treasury = Treasury(self.desk, {name: side.wallet for name, side in venues.items() if side.wallet})
+        self.closing = Closing(self.desk, self.trades)
+        self.watch = Watch(self.desk, self.closing, self._see, self.streams.heard)
+        self.commands = Commands(self.desk)
+        self.stop_start = StopStart(self.desk, self.closing, self.watch.loss)
+        self.stop_start.register(self.commands)
+        self.commands.register("reconcile", self.reconciliation.command)
+        self.capital = CapitalWatch(self.desk)
+        Repairs(self.desk, self.trades).register(self.commands)
 
     async def start(self) -> None:
         """Connect, read markets and balances, take up what an earlier run left half done, then accept new work.
@@ -63,28 +88,52 @@ class Engine:
         Raises the error of whatever cannot be read: nothing trades on a guess.
         """
         desk, config = self.desk, self.desk.config
-        await self._load_markets()
+        await self._insist(self._load_markets)
         for side in desk.venues.values():
-            await side.trading.connect()
+            await self._insist(side.trading.connect)
         desk.record(EngineStarted(dutchbook.__version__, config.mode.value))
-        await self.accounts.open()
+        await self._insist(self.accounts.open)
         await self.housekeeping.check_venues()
         self.streams.open()
+        desk.began_ns = desk.clock.monotonic()
         self.trades.recover()
         self.settlement.book_all()
         for name, side in desk.venues.items():
             if isinstance(side.trading, SignsAhead):
                 desk.spawn(side.trading.sign_ahead(), f"{name} signatures")
+            if isinstance(side.trading, KeepsAlive) and config.dead_man and config.sending:
+                desk.spawn(side.trading.keep_alive(), f"{name} heartbeats")
+        self.stop_start.resume()
+        await self.reconciliation.round()
+        desk.every(config.reconcile_every_ns, self.reconciliation.round)
         desk.every(config.balance_every_ns, self.housekeeping.refresh_balances)
         desk.every(config.results_every_ns, self.housekeeping.poll_results)
         desk.every(config.venues_every_ns, self.housekeeping.check_venues)
         desk.every(config.confirm_every_ns, self.confirmations.ask)
+        if config.early_exit is not None:
+            desk.every(config.exits_every_ns, self.exits.look)
+        if self.treasury.wallets:
+            desk.every(config.treasury_every_ns, self.treasury.work)
         desk.every(config.publish_every_ns, self._publish)
-        desk.every(config.publish_every_ns, self._watch_losses)
+        desk.every(config.publish_every_ns, self.watch.round)
+        desk.every(LOOK_EVERY_NS, self.capital.look)
+        if config.commands_every_ns:
+            desk.spawn(self.commands.run(), "commands")
         if not config.sending:
             await self.pursuit.say_held_back()
             desk.every(MINUTE, self.pursuit.say_held_back)
         desk.accepting = True
+
+    async def _insist(self, read: Callable[[], Awaitable[object]]) -> None:
+        """A read that the engine cannot start without, repeated when its answer was lost or the venue was not there."""
+        for pause_ns in START_PAUSES_NS:
+            try:
+                await read()
+                return
+            except (Retry, Lost, MalformedFrame) as error:
+                self.desk.log.warning("not read; asking again", reason=str(error))
+                await self.desk.clock.sleep(pause_ns)
+        await read()
 
     def halt_entries(self) -> None:
         """No new trades from here; those under way go on to their end."""
@@ -110,37 +159,33 @@ class Engine:
         return finished
 
     async def _load_markets(self) -> None:
+        """Metadata of every market that is linked or held. Raises Unavailable when one that is held was not readable: without
+        it nothing of its trade could be asked, sold or paid."""
         desk = self.desk
+        needed = {leg.claim.market for trade in desk.ledger.open.values() for leg in trade.legs if not leg.settled}
         wanted: dict[str, set[str]] = {}
-        held = {leg.claim.market for trade in desk.ledger.holding() for leg in trade.legs if leg.held}
-        working = {leg.claim.market for trade in desk.ledger.working for leg in trade.legs}
-        linked = {market for link in desk.links.values() for market in link.markets}
-        for market in linked | held | working:
+        for market in needed.union(*(link.markets for link in desk.links.values())):
             wanted.setdefault(venue_of(market), set()).add(native_of(market))
         for name, side in desk.venues.items():
             markets = await side.data.markets(sorted(wanted.get(name, ())))
             side.trading.know(markets)
             desk.markets.update({market.id: market for market in markets})
+        missing = sorted(needed - desk.markets.keys())
+        if missing:
+            raise Unavailable(f"{', '.join(missing)}: held, and not readable at the venue")
         self.pursuit.watch()
 
     def _trade_ended(self, trade: TradeBook) -> None:
-        """After each trade: the cooldown of its event begins, results that waited are booked, the loss limit is checked."""
+        """After each trade: the cooldown of its event begins, results that waited are booked, the breakers look."""
         self.pursuit.last_attempt_ns[trade.opened.event] = self.desk.clock.monotonic()
         self.settlement.book_all()
-        self._check_losses()
-
-    async def _watch_losses(self) -> None:
-        """A naked leg loses while nothing else happens."""
-        if self.desk.figures().unresolved:
-            self._check_losses()
-
-    def _check_losses(self) -> None:
-        verdict = loss_breaker(self.view(), self.desk.config.limits)
-        if verdict is not None:
-            self.desk.trip(verdict.text)
+        self.watch.check()
 
     def view(self) -> RiskView:
-        """What the gate sees now."""
+        """What the gate sees now; unreadable figures are a thrown switch."""
+        return self.watch.view()
+
+    def _see(self) -> RiskView:
         desk = self.desk
         figures = desk.figures()
         heard = self.streams.heard()
@@ -149,6 +194,7 @@ class Engine:
             wall_ns=desk.clock.wall(),
             monotonic_ns=desk.clock.monotonic(),
             kill_switch=KillSwitch(switch is not None, switch.reason if switch else ""),
+            breaker=self.watch.holding,
             naked_trades=len(figures.unresolved),
             daily=figures.counters(desk.books),
             balances=self.accounts.balances,
@@ -194,5 +240,6 @@ class Engine:
             "books": len(desk.books),
             "venues": {name: mode.value for name, mode in self.housekeeping.modes.items()},
             "clock_offset_ms": {n: o // MILLISECOND for n, o in self.housekeeping.offsets_ns.items()},
+            "differences": {venue: len(found) for venue, found in self.reconciliation.findings.items()},
             "working": self.trades.working,
         }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from dutchbook.core.errors import DutchbookError
-from dutchbook.core.money import format_dollars
 from dutchbook.core.venue import Scheduled, VenueMode, Window
-from dutchbook.engine.accounts import Accounts, Difference
+from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.desk import Desk
 from dutchbook.engine.settlement import Settlement
 
@@ -13,14 +14,17 @@ from dutchbook.engine.settlement import Settlement
 class Housekeeping:
     """Periodic work. A failed reading is said and grows stale; it is never replaced by a guess."""
 
-    def __init__(self, desk: Desk, accounts: Accounts, settlement: Settlement) -> None:
+    def __init__(
+        self, desk: Desk, accounts: Accounts, settlement: Settlement, cash: Callable[[str], Awaitable[None]]
+    ) -> None:
+        """`cash` compares a venue's newest balance with the ledger."""
         self.modes: dict[str, VenueMode] = {}
         self.offsets_ns: dict[str, int] = {}
         self.windows: dict[str, tuple[Window, ...]] = {}
-        self._unexplained: dict[str, dict[str, Difference]] = {}
         self._desk = desk
         self._accounts = accounts
         self._settlement = settlement
+        self._cash = cash
 
     async def check_venues(self) -> None:
         """The venues' modes and clocks. An offset counts only as far as the venue's coarse statement cannot explain it."""
@@ -43,32 +47,11 @@ class Housekeeping:
         """Read every balance, and compare it where nothing is in flight."""
         for venue in self._desk.trading:
             if await self._accounts.refresh(venue):
-                await self.compare_cash(venue)
+                await self._cash(venue)
             else:
                 self._desk.log.warning("balance not read", venue=venue, reason=self._accounts.errors[venue])
 
-    async def compare_cash(self, venue: str) -> None:
-        """With nothing in flight the balance must be the ledger's.
-
-        A difference may be a payout whose result we have not read yet: so results are asked for, and only a difference
-        that stands unchanged at the next reading is booked as unexplained, with an alarm.
-        """
-        accounts = self._accounts
-        if not accounts.settled_with(venue):
-            return
-        before = self._unexplained.pop(venue, {})
-        now = {difference.pool: difference for difference in accounts.true_up(venue)}
-        if not now:
-            return
-        if any(before.get(pool) != difference for pool, difference in now.items()):
-            self._unexplained[venue] = now
-            await self.poll_results()
-            return
-        for difference in now.values():
-            accounts.adopt(difference)
-            self._desk.log.error("cash difference", pool=difference.pool, amount=format_dollars(difference.amount, 6))
-
     async def poll_results(self) -> None:
         """Ask the venues for results that trades wait for."""
-        for trouble in await self._settlement.poll(self._desk.trading):
+        for trouble in await self._settlement.poll(self._desk.trading, self._desk.clock.wall()):
             self._desk.log.warning("results not read", reason=trouble)

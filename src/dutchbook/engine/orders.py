@@ -27,21 +27,24 @@ def order_plan(intent: Intent, prepared: Prepared, market: Market) -> OrderPlan:
         send_by_ns=prepared.send_by_ns,
         worst=worst,
         reduce_only=intent.reduce_only,
+        opposite=intent.opposite,
     )
 
 
 def restore(trade: TradeBook, row: OrderRow) -> Prepared:
     """An order's handle from the journal alone: enough to ask about it or cancel it, never to send it again."""
     plan = row.plan
+    claim = trade.legs[plan.leg].claim
     intent = Intent(
         id=plan.id,
         trade=trade.id,
         leg=plan.leg,
-        claim=trade.legs[plan.leg].claim,
+        claim=claim.opposite if plan.opposite else claim,
         action=plan.action,
         size=Size(plan.size),
         limit=Price(plan.limit),
         tif=plan.tif,
         reduce_only=plan.reduce_only,
+        opposite=plan.opposite,
     )
     return Prepared(intent, plan.identity, b"", plan.send_by_ns)

@@ -25,9 +25,10 @@ from dutchbook.core.trade import Turn
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.desk import Desk
 from dutchbook.engine.funnel import Stage
+from dutchbook.engine.leg_policy import LegPolicy
 from dutchbook.engine.orders import order_plan
 from dutchbook.engine.trades import Trades
-from dutchbook.execution.decide import first_round
+from dutchbook.execution.leg_order import Verdict, opening_round
 from dutchbook.opportunity.scan import Scanner, data_alarms
 from dutchbook.opportunity.sizing import SizeLimits, size_bundle
 from dutchbook.risk.approved import Approved
@@ -59,6 +60,7 @@ class Pursuit:
         self._view = view
         self._observe_book = observe_book
         self.gate = RiskGate(desk.config.limits)
+        self.leg_policy = LegPolicy(desk)
 
     async def say_held_back(self) -> None:
         """Once a minute while the second key is not turned (M2)."""
@@ -71,7 +73,8 @@ class Pursuit:
             self._desk.log.info(f"would have placed {self.dry_runs} bets totalling {total}")
 
     def watch(self) -> None:
-        """Index the links over the markets that are known now."""
+        """Index the links over the markets that are known now, and read fill rates off the ledger."""
+        self.leg_policy.learn()
         groups = [link for link in self._desk.links.values() if link.kind is not LinkKind.SINGLE]
         self.scanner = Scanner(groups, self._desk.markets)
         for refused in self.scanner.refused.values():
@@ -158,9 +161,12 @@ class Pursuit:
             return Rejection("stopping", "the engine takes no new trades now")
         if not desk.config.sending:
             return Rejection("executor_disabled", "EXECUTOR_ENABLED is false: nothing is sent")
+        judged = self.leg_policy.judge(approved)
+        if isinstance(judged, Rejection):
+            return judged
         self.last_attempt_ns[approved.opportunity.bundle.link.event] = desk.clock.monotonic()
         try:
-            self.execute(approved, frame_ns)
+            self.execute(approved, frame_ns, judged)
         except DryRunError:
             self.dry_runs += 1
             self.dry_run_cost += approved.worst_cost
@@ -173,13 +179,13 @@ class Pursuit:
         """Execute plans in order; True for each that was sent, or in dry-run would have been."""
         return [self.attempt(plan, self._desk.clock.monotonic()) is None for plan in plans]
 
-    def execute(self, approved: Approved, frame_ns: int) -> TradeBook:
-        """Open a trade: identities fixed, the whole intent journaled, then every first order sent.
+    def execute(self, approved: Approved, frame_ns: int, judged: Verdict) -> TradeBook:
+        """Open a trade in the judged order: identities fixed, the whole intent journaled, then every first order sent.
 
         Raises DryRunError where a request would have left in dry-run, ExecutionFailedError when an order cannot be built.
         """
         trade_id = self.new_id()
-        trade = self.open(approved, trade_id, first_round(approved, trade_id))
+        trade = self.open(approved, trade_id, opening_round(approved, trade_id, judged.sequencing.first), judged)
         self.tick_to_order_ns.append(self._desk.clock.monotonic() - frame_ns)
         return trade
 
@@ -189,8 +195,10 @@ class Pursuit:
             continue
         return trade_id
 
-    def open(self, approved: Approved, trade_id: str, intents: tuple[Intent, ...]) -> TradeBook:
-        """Fix identities, journal the whole intent, send; see `execute` for the errors."""
+    def open(
+        self, approved: Approved, trade_id: str, intents: tuple[Intent, ...], judged: Verdict | None = None
+    ) -> TradeBook:
+        """Fix identities, journal the whole intent, send; see `execute` for the errors. What a person asks for is not judged."""
         desk = self._desk
         if approved.expired(desk.clock.wall()):
             raise ExecutionFailedError("the approval has expired; its books are old")
@@ -212,8 +220,11 @@ class Pursuit:
                 *(OrderMoved(trade_id, plan.id, OrderEvent.DRY_RUN) for plan in plans),
                 TradeTurned(trade_id, Turn.DRY_RUN, "dry run"),
             )
-            self._announce(trade_id, approved)
+            self._announce(trade_id, approved, judged)
             raise DryRunError(f"trade {trade_id}: dry run, nothing is sent")
+        refused = desk.admit(intents)
+        if refused is not None:
+            raise ExecutionFailedError(refused.text)
         desk.record(
             opened,
             TradeTurned(trade_id, Turn.START),
@@ -223,11 +234,14 @@ class Pursuit:
             desk.track(order.identity, trade_id, intent.id)
         trade = desk.ledger.trades[trade_id]
         self._trades.drive(trade).dispatch(prepared)
-        self._announce(trade_id, approved)
+        self._announce(trade_id, approved, judged)
         return trade
 
-    def _announce(self, trade_id: str, approved: Approved) -> None:
+    def _announce(self, trade_id: str, approved: Approved, judged: Verdict | None) -> None:
         opportunity = approved.opportunity
+        why = {}
+        if judged is not None:
+            why = {"order": str(judged.sequencing), "expected": str(judged.point), "at_least": str(judged.lower)}
         self._desk.log.info(
             "trade opened",
             trade=trade_id,
@@ -237,6 +251,7 @@ class Pursuit:
             ],
             profit=format_dollars(opportunity.profit, 4),
             worst_cost=format_dollars(approved.worst_cost, 4),
+            **why,
         )
 
 

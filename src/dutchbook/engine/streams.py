@@ -67,6 +67,11 @@ class Streams:
         last = {source: connection.last_frame_ns for source, connection in self.connections.items()}
         return {market: last[source] for market, source in self._carried.items()}
 
+    def stale(self) -> frozenset[MarketId]:
+        """Books whose stream has been silent for too long to price on."""
+        oldest = self._desk.clock.monotonic() - self._desk.config.limits.feed_silent_ns
+        return frozenset(market for market, at_ns in self.confirmed().items() if at_ns < oldest)
+
     def _connect(self, name: str, stream: Stream, transport: Transport) -> None:
         desk = self._desk
         connection = Connection(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dutchbook.core.errors import ImpossibleEvent
+from dutchbook.core.errors import ImpossibleEvent, Skip
 from dutchbook.core.events import FillFailed
-from dutchbook.core.facts import OrderMoved, TradeTurned
+from dutchbook.core.facts import LotsMarked, OrderMoved, TradeTurned
 from dutchbook.core.money import format_dollars
 from dutchbook.core.order import Fill, OrderEvent, OrderReport, OrderState
 from dutchbook.core.position import OrderRow, TradeBook
 from dutchbook.core.trade import Phase, Turn
 from dutchbook.engine.desk import Desk
 from dutchbook.engine.driver import TradeDriver
+from dutchbook.execution.actions import Place
+from dutchbook.execution.decide import Wish, exit_round
+from dutchbook.execution.repair import after_mark, require_handing_over
 
 
 class Trades:
@@ -30,9 +33,11 @@ class Trades:
 
     def drive(self, trade: TradeBook) -> TradeDriver:
         """Start working on a trade."""
-        driver = TradeDriver(self._desk, trade)
-        self._drivers[trade.id] = driver
-        self._desk.spawn(self._run(driver), f"trade {trade.id}")
+        return self._run_driver(TradeDriver(self._desk, trade))
+
+    def _run_driver(self, driver: TradeDriver) -> TradeDriver:
+        self._drivers[driver.trade.id] = driver
+        self._desk.spawn(self._run(driver), f"trade {driver.trade.id}")
         return driver
 
     async def _run(self, driver: TradeDriver) -> None:
@@ -47,6 +52,46 @@ class Trades:
         result = trade.locked_profit if trade.phase is Phase.LOCKED else trade.pnl
         desk.note(trade, "trade ended", reason=trade.reason, pnl=format_dollars(result, 4))
         self._ended(trade)
+
+    def exit(self, trade: TradeBook, reason: str) -> None:
+        """Sell every leg of a LOCKED trade at what the books take now. Raises Skip when one cannot be sold whole."""
+        desk = self._desk
+        if trade.phase is not Phase.LOCKED:
+            raise Skip(f"trade {trade.id} is {trade.phase.value}; only a locked trade can be sold whole")
+        if any(leg.settled for leg in trade.legs):
+            raise Skip(f"trade {trade.id}: a market has paid already; the rest waits for its own")
+        intents = exit_round(trade, desk.scene())
+        if intents is None or len(desk.sendable(intents)) < len(intents):
+            raise Skip(f"trade {trade.id}: the books do not take every leg whole now")
+        driver = TradeDriver(desk, trade)
+        if driver.place(Place(Turn.EXIT, reason, intents)) is not None:
+            raise Skip(f"trade {trade.id}: its sale cannot be sent now")
+        self._run_driver(driver)
+
+    def wish(self, trade: TradeBook, wish: Wish, reason: str) -> None:
+        """Complete or unwind a trade whose legs are unequal, though the other way may be cheaper. Raises Skip when they are
+        not, or when the trade is over."""
+        desk = self._desk
+        if trade.phase is Phase.HANDED_OVER:
+            desk.record(TradeTurned(trade.id, Turn.REOPEN, reason))
+        if not trade.working:
+            raise Skip(f"trade {trade.id} is {trade.result}: its legs are not unequal")
+        driver = self._drivers.get(trade.id) or self.drive(trade)
+        driver.wish = wish
+        driver.poke()
+
+    def hand_over(self, trade: TradeBook, reason: str) -> None:
+        """A person takes a NAKED trade; the engine leaves it alone from here. Raises Skip for any other."""
+        require_handing_over(trade)
+        self._desk.record(TradeTurned(trade.id, Turn.HAND_OVER, reason))
+        self._wake(trade.id)
+
+    def mark(self, mark: LotsMarked) -> None:
+        """Book what a person did outside, as a counter-entry; equal legs end the trade. Raises Skip for one that is over."""
+        trade = self._desk.ledger.trades[mark.trade]
+        turn = after_mark(trade, mark)
+        self._desk.record(mark, *((TradeTurned(trade.id, turn, mark.reason),) if turn else ()))
+        self._wake(trade.id)
 
     def recover(self) -> None:
         """What an earlier run left half done: orders that may have left are UNKNOWN until the venue has answered."""
@@ -90,7 +135,7 @@ class Trades:
 
     def on_fill_failed(self, event: FillFailed) -> None:
         """The venue took a fill back: the exposure is open again, and the trade goes back to work."""
-        for trade in list(self._desk.ledger.trades.values()):
+        for trade in list(self._desk.ledger.open.values()):
             for row in trade.orders():
                 if event.fill_id in row.fills:
                     self.reverse(trade, row, event.fill_id, event.reason)

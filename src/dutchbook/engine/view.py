@@ -5,7 +5,7 @@ Figures that need all trades are computed when a trade changes, not at every boo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -15,12 +15,10 @@ from dutchbook.core.claim import MarketId
 from dutchbook.core.money import MICRO, Cash, Price, Rounding, divide
 from dutchbook.core.order import OrderState
 from dutchbook.core.position import TradeBook
-from dutchbook.core.trade import Phase
+from dutchbook.core.trade import UNEQUAL, Phase
 from dutchbook.ledger.projection import Ledger
-from dutchbook.ledger.statistics import local_day, statistics
+from dutchbook.ledger.statistics import day_bounds, local_day, statistics
 from dutchbook.risk.view import DailyCounters
-
-_UNRESOLVED = frozenset({Phase.HEDGING, Phase.UNWINDING, Phase.NAKED})
 
 
 @dataclass(slots=True)
@@ -38,10 +36,10 @@ class Figures:
     def of(ledger: Ledger, zone: ZoneInfo, wall_ns: int) -> Figures:
         """Fresh figures for the local day of `wall_ns`."""
         day = local_day(wall_ns, zone)
-        today = statistics(ledger.trades.values(), zone, day)
+        today = statistics(_touched_on(ledger, day, zone), zone, day)
         # a ledger has one mode: in dry-run the trades that would have been made count as if they had been
         figures = Figures(day=day, trades_today=today.trades + today.dry_run, realised_today=today.realised)
-        for trade in ledger.trades.values():
+        for trade in ledger.open.values():
             event = trade.opened.event
             if trade.phase is Phase.DRY_RUN:
                 figures.open_positions[event] = figures.open_positions.get(event, 0) + 1
@@ -65,12 +63,21 @@ class Figures:
         return DailyCounters(self.trades_today, self.realised_today, Cash(marks))
 
 
+def _touched_on(ledger: Ledger, day: date, zone: ZoneInfo) -> Iterator[TradeBook]:
+    """Trades with a fact of this day or later: no other can count for it. Newest first, so the past costs nothing."""
+    begins, _ = day_bounds(day, zone)
+    for trade in ledger.newest():
+        if trade.touched_ns < begins:
+            return
+        yield trade
+
+
 def unresolved(trade: TradeBook) -> bool:
     """Whether legs are, or may stay, unequal: no new entries meanwhile.
 
     A first round still out is not unresolved yet; an order whose fate is not known is.
     """
-    if trade.phase in _UNRESOLVED:
+    if trade.phase in UNEQUAL:
         return True
     if trade.working and any(row.state is OrderState.UNKNOWN for row in trade.orders()):
         return True

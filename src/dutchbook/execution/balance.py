@@ -9,7 +9,7 @@ the books. Pure; never uses a stale book, a planned price or a venue's cost basi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dutchbook.core.book import Book, Level, walk
@@ -34,13 +34,17 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """One order that brings a leg to the count. `cash` is what it costs (BUY) or brings (SELL), fees included."""
+    """One order that brings a leg to the count. `cash` is what it costs (BUY) or brings (SELL), fees included.
+
+    `opposite`: the leg's opposite claim is bought, so that each contract becomes part of a complete set worth one dollar.
+    """
 
     leg: int
     action: Action
     size: Size
     limit: Price
     cash: Cash
+    opposite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +93,23 @@ def workable_limit(market: Market, price: Price, size: Size, action: Action) -> 
     return None
 
 
-def correct(leg: int, holding: Holding, count: int, book: Book, market: Market) -> Correction | int | None:
+def correct(leg: int, holding: Holding, count: int, book: Book | None, market: Market) -> Correction | int | None:
     """The order that brings one leg to `count`; an int is surplus that cannot be traded; None is impossible now."""
     if holding.held == count:
         return 0
+    if book is not None and not book.live:
+        book = None
     if holding.held < count:
         size = Size(count - holding.held)
-        found = price_order(book.offers(holding.claim.outcome), market, Action.BUY, size) if book.live else None
-        if found is None or size % market.take_lot or found.limit * size < market.min_cash * MICRO:
+        found = price_order(book.offers(holding.claim.outcome), market, Action.BUY, size) if book else None
+        if found is None or not _takes(market, found):
             return None
     else:
         surplus = holding.held - count
         size = Size(surplus // market.lot * market.lot)
         if not size:
             return surplus
-        found = price_order(book.demand(holding.claim.outcome), market, Action.SELL, size) if book.live else None
+        found = price_order(book.demand(holding.claim.outcome), market, Action.SELL, size) if book else None
         if found is None:
             return None
     return Correction(leg, found.action, found.size, found.limit, found.cash)
@@ -116,7 +122,8 @@ def balancings(
     books: Mapping[MarketId, Book],
     markets: Mapping[MarketId, Market],
 ) -> list[Balancing]:
-    """Every way to an equal count that the books allow now, best first. A leg whose book is not live stays as it is."""
+    """Every way to an equal count that the books allow now, best first. A leg whose book is missing or not live stays as it
+    is."""
     found: list[Balancing] = []
     for count in candidate_counts(holdings, target, books, markets):
         way = _way(holdings, guaranteed, count, books, markets)
@@ -124,6 +131,45 @@ def balancings(
             found.append(way)
     found.sort(key=lambda b: (b.value, -len(b.corrections), b.count), reverse=True)
     return found
+
+
+def through_sets(
+    way: Balancing,
+    holdings: Sequence[Holding],
+    books: Mapping[MarketId, Book],
+    markets: Mapping[MarketId, Market],
+    cash: Mapping[str, Cash],
+) -> Balancing | None:
+    """The same way without waiting: what may not be sold yet is paired with its opposite, where the pool's cash allows.
+
+    A venue has one book a market, so the opposite is bought at the price at which the contract would be sold; the dollar
+    comes back when the sets are merged or the market pays. None when a purchase is impossible or too dear for the pool.
+    """
+    corrections: list[Correction] = []
+    needed: dict[str, int] = {}
+    value = way.value
+    for step in way.corrections:
+        holding = holdings[step.leg]
+        market = markets[holding.claim.market]
+        if step.action is Action.BUY:
+            needed[market.pool] = needed.get(market.pool, 0) + step.cash
+        elif step.size > holding.sellable:
+            offers = books[holding.claim.market].offers(holding.claim.outcome.opposite)
+            found = price_order(offers, market, Action.BUY, step.size)
+            if found is None or not _takes(market, found):
+                return None
+            needed[market.pool] = needed.get(market.pool, 0) + found.cash
+            value = Cash(value - step.cash + step.size - found.cash)
+            step = replace(found, leg=step.leg, opposite=True)
+        corrections.append(step)
+    if any(cost > cash.get(pool, 0) for pool, cost in needed.items()):
+        return None
+    return replace(way, value=value, corrections=tuple(corrections), waits_for_settlement=False)
+
+
+def _takes(market: Market, purchase: Correction) -> bool:
+    """Whether the venue takes a purchase: in its lots, and not below its least cash."""
+    return purchase.size % market.take_lot == 0 and purchase.limit * purchase.size >= market.min_cash * MICRO
 
 
 def slices(
@@ -137,8 +183,8 @@ def slices(
     sales: list[Correction] = []
     waits = False
     for leg, holding in enumerate(holdings):
-        market, book = markets[holding.claim.market], books[holding.claim.market]
-        levels = book.demand(holding.claim.outcome) if book.live else []
+        market, book = markets[holding.claim.market], books.get(holding.claim.market)
+        levels = book.demand(holding.claim.outcome) if book is not None and book.live else []
         size = min(holding.held - least, sum(size for _, size in levels))
         lots = (market.lot, MICRO)  # whole contracts where the finest lot has no workable price
         tries = [price_order(levels, market, Action.SELL, Size(size // lot * lot)) for lot in lots if size >= lot]
@@ -165,8 +211,8 @@ def candidate_counts(
     lot = max(markets[holding.claim.market].take_lot for holding in holdings)
     counts = {0, int(target), *(int(holding.held) for holding in holdings)}
     for holding in holdings:
-        book = books[holding.claim.market]
-        if not book.live:
+        book = books.get(holding.claim.market)
+        if book is None or not book.live:
             continue
         reached: int = holding.held
         least = markets[holding.claim.market].min_cash * MICRO
@@ -196,7 +242,7 @@ def _way(
     value = count * guaranteed // MICRO
     waits = False
     for leg, holding in enumerate(holdings):
-        step = correct(leg, holding, count, books[holding.claim.market], markets[holding.claim.market])
+        step = correct(leg, holding, count, books.get(holding.claim.market), markets[holding.claim.market])
         if step is None:
             return None
         if isinstance(step, int):

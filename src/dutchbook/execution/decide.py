@@ -2,28 +2,65 @@
 
 Theory of operation. A trade advances in rounds. While an order of a round is open, wait for the venue's word: an UNKNOWN
 order is asked about, a resting one is cancelled, a count that the fills do not explain is asked for. When every order has
-ended and every count is explained, the counts decide (see `core.trade`): equal and positive locks, all zero is a miss or a
-roll-back, and otherwise the best balancing of `execution.balance` is placed as the next round. Nothing here sends, sleeps
-or reads a clock, and nothing is remembered outside the trade's own facts, so a restart decides as the first run would have.
+ended and every count is explained, the counts decide (see `core.trade`): equal and positive locks, all zero is a miss or
+leaves the trade flat, and otherwise it is PARTIAL and the best balancing of `execution.balance` is the next round. What may not
+be sold yet is paired with its opposite, or waited for. Nothing here sends, sleeps or reads a clock, and nothing is remembered
+outside the trade's own facts, so a restart decides as the first run would have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from itertools import takewhile
 
 from dutchbook.core.book import Book
-from dutchbook.core.claim import MarketId
+from dutchbook.core.claim import Claim, MarketId, venue_of
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.market import Market
-from dutchbook.core.money import Price, Size, format_micros
+from dutchbook.core.money import Cash, Price, Size, format_micros
 from dutchbook.core.order import Action, Intent, OrderState, TimeInForce
 from dutchbook.core.position import OrderRow, TradeBook
 from dutchbook.core.trade import Phase, Turn
 from dutchbook.execution.actions import Ask, AskFills, Cancel, Finish, Place, Step, Void, Wait
-from dutchbook.execution.balance import Balancing, Correction, Holding, balancings, slices
-from dutchbook.risk.approved import Approved
+from dutchbook.execution.balance import (
+    Balancing,
+    Correction,
+    Holding,
+    balancings,
+    price_order,
+    slices,
+    through_sets,
+)
+
+
+class Wish(Enum):
+    """What a person wants of a trade whose legs are unequal; without one the cheaper way is taken."""
+
+    COMPLETE = "complete"
+    UNWIND = "unwind"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What deciding sees of the world: books and markets, cash that each pool has to spend, the time.
+
+    A book named in `stale` has not been confirmed lately and is not used. `now_ns` is monotonic, `wall_ns` wall time.
+    """
+
+    books: Mapping[MarketId, Book]
+    markets: Mapping[MarketId, Market]
+    now_ns: int
+    wall_ns: int
+    stale: Container[MarketId] = ()
+    cash: Mapping[str, Cash] = field(default_factory=dict)
+    warming: bool = False
+    """The engine has just started: books that are not there yet are still to come."""
+
+    def usable(self, market: MarketId) -> bool:
+        """Whether a book may be priced on."""
+        return self.books[market].live and market not in self.stale
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +69,8 @@ class Policy:
 
     `rounds` is how many rounds of orders a trade may use before it is called NAKED; it is worked on after that, once every
     `naked_retry_ns`. The same pause follows `fruitless` orders on a leg that brought nothing. `absence_margin_ns` is per
-    venue: see rule 5 of the design.
+    venue: see rule 5 of the design. `merges` are venues where the engine may merge complete sets; elsewhere they are bought only
+    when bought contracts are not settled after `settling_ns`.
     """
 
     absence_margin_ns: Mapping[str, int]
@@ -43,44 +81,19 @@ class Policy:
     ask_ns: int = 500 * MILLISECOND
     rest_ns: int = 60 * SECOND
     absences_needed: int = 2
+    settling_ns: int = 30 * SECOND
+    merges: frozenset[str] = frozenset()
 
+
+_ROUND_IS_OUT = frozenset({Phase.EXECUTING, Phase.HEDGING, Phase.UNWINDING})
 
 _MAY_REST = frozenset({TimeInForce.GTC, TimeInForce.GTD})
 """What a person has put into the book on purpose; anything else that rests is taken out."""
 
 
-def first_round(approved: Approved, trade: str) -> tuple[Intent, ...]:
-    """The orders that open a trade: all legs fill-or-kill in parallel; if legs have a taker delay, those legs alone.
-
-    A delayed leg is uncertain and cannot be cancelled, so the others wait and are sized to what it really filled.
-    """
-    legs = list(enumerate(approved.legs))
-    delayed = [(i, leg) for i, leg in legs if leg.taker_delay_ns]
-    return tuple(
-        Intent(
-            id=f"{trade}.{i}.1",
-            trade=trade,
-            leg=i,
-            claim=leg.claim,
-            action=Action.BUY,
-            size=leg.size,
-            limit=leg.limit,
-            tif=TimeInForce.IOC if delayed and len(delayed) == 1 and len(legs) > 1 else TimeInForce.FOK,
-        )
-        for i, leg in (delayed or legs)
-    )
-
-
-def decide(
-    trade: TradeBook,
-    books: Mapping[MarketId, Book],
-    markets: Mapping[MarketId, Market],
-    now_ns: int,
-    wall_ns: int,
-    policy: Policy,
-) -> list[Step]:
-    """The next steps of a working trade. `now_ns` is monotonic, `wall_ns` wall time."""
-    waiting = [step for row in trade.orders() if (step := _order_step(trade, row, now_ns, wall_ns, policy))]
+def decide(trade: TradeBook, scene: Scene, policy: Policy, wish: Wish | None = None) -> list[Step]:
+    """The next steps of a working trade."""
+    waiting = [step for row in trade.orders() if (step := _order_step(trade, row, scene, policy))]
     if waiting:
         return waiting
     holdings = [Holding(leg.claim, leg.held, leg.sellable) for leg in trade.legs]
@@ -89,11 +102,40 @@ def decide(
         return [_flat(trade)]
     if len(counts) == 1:
         return [Finish(Turn.LOCK, f"{format_micros(counts.pop(), trim=True)} contracts on every leg")]
-    return [_rebalance(trade, holdings, books, markets, now_ns, wall_ns, policy)]
+    if trade.phase in _ROUND_IS_OUT:
+        return [Finish(Turn.FALL_SHORT, f"legs hold {_counts(holdings)}")]
+    return [_rebalance(trade, holdings, scene, policy, wish)]
 
 
-def _order_step(trade: TradeBook, row: OrderRow, now_ns: int, wall_ns: int, policy: Policy) -> Step | None:
+def exit_sales(trade: TradeBook, scene: Scene) -> tuple[Correction, ...] | None:
+    """The sale of every leg of a LOCKED trade, whole, at what its book takes now; None when one cannot be sold: nothing is
+    begun that cannot be finished."""
+    sales = []
+    for index, leg in enumerate(trade.legs):
+        market = leg.claim.market
+        if leg.settled or not leg.held or leg.sellable < leg.held or not scene.usable(market):
+            return None
+        demand = scene.books[market].demand(leg.claim.outcome)
+        sale = price_order(demand, scene.markets[market], Action.SELL, leg.held)
+        if sale is None:
+            return None
+        sales.append(replace(sale, leg=index))
+    return tuple(sales)
+
+
+def exit_round(trade: TradeBook, scene: Scene) -> tuple[Intent, ...] | None:
+    """Orders for `exit_sales`, each fill-or-kill; None when there is none."""
+    sales = exit_sales(trade, scene)
+    if sales is None:
+        return None
+    intents = (_intent(trade, sale, trade.legs[sale.leg].claim) for sale in sales)
+    # also after an earlier sale: no venue may take a part
+    return tuple(replace(intent, tif=TimeInForce.FOK, reduce_only=False) for intent in intents)
+
+
+def _order_step(trade: TradeBook, row: OrderRow, scene: Scene, policy: Policy) -> Step | None:
     """What an unfinished order needs; None when it has ended and its fills are known."""
+    now_ns = scene.now_ns
     order = row.plan.id
     match row.state:
         case OrderState.UNKNOWN:
@@ -122,29 +164,25 @@ def _flat(trade: TradeBook) -> Finish:
     return Finish(turn, "; ".join(reasons) or "nothing filled")
 
 
-def _rebalance(
-    trade: TradeBook,
-    holdings: list[Holding],
-    books: Mapping[MarketId, Book],
-    markets: Mapping[MarketId, Market],
-    now_ns: int,
-    wall_ns: int,
-    policy: Policy,
-) -> Step:
+def _rebalance(trade: TradeBook, holdings: list[Holding], scene: Scene, policy: Policy, wish: Wish | None) -> Step:
     naked = trade.phase is Phase.NAKED
     paid = [leg.claim.market for leg in trade.legs if leg.settled]
     if paid:
         # nothing can be made equal any more: what is left waits for its own market
-        return _stuck(trade, f"{paid[0]} has paid already", now_ns, policy)
-    dead = [h.claim.market for h in holdings if not books[h.claim.market].live]
+        return _stuck(trade, f"{paid[0]} has paid already", scene, policy)
+    dead = [h.claim.market for h in holdings if not scene.usable(h.claim.market)]
     if dead and not naked:
         # ways cannot be compared without it; a naked trade does what the other books allow
-        return _stuck(trade, f"the book of {dead[0]} is not live", now_ns, policy)
-    ways = balancings(holdings, Price(trade.opened.guaranteed), Size(trade.opened.size), books, markets)
+        if scene.warming or (trade.phase is Phase.SETTLING and not _overdue(trade, scene, policy)):
+            return Wait(scene.now_ns + policy.poll_ns, f"the book of {dead[0]} is not live yet")
+        return _stuck(trade, f"the book of {dead[0]} is not live", scene, policy)
+    books = {h.claim.market: scene.books[h.claim.market] for h in holdings if h.claim.market not in dead}
+    ways = balancings(holdings, Price(trade.opened.guaranteed), Size(trade.opened.size), books, scene.markets)
+    ways = _as_wished(ways, wish)
     best = next((way for way in ways if not _refused(trade, way)), ways[0] if ways else None)
-    best = best or slices(holdings, books, markets)
+    best = best or slices(holdings, books, scene.markets)
     if best is None:
-        return _stuck(trade, "no executable price on a leg", now_ns, policy)
+        return _stuck(trade, "no executable price on a leg", scene, policy)
     if not best.corrections:
         # what differs is below every minimum: it stays as directional dust and is counted as such
         turn = Turn.LOCK if best.count else Turn.FLATTEN
@@ -153,27 +191,62 @@ def _rebalance(
         )
         return Finish(turn, f"dust below the venue's minimum stays: {dust}")
     if best.waits_for_settlement:
-        return Wait(now_ns + policy.poll_ns, "bought contracts are not settled yet and cannot be sold")
+        paired = (
+            through_sets(best, holdings, books, scene.markets, scene.cash) if _may_pair(trade, scene, policy) else None
+        )
+        if paired is None or _refused(trade, paired):
+            reason = "bought contracts are not settled yet and cannot be sold"
+            return (
+                Finish(Turn.AWAIT, reason)
+                if trade.phase is Phase.PARTIAL
+                else Wait(scene.now_ns + policy.poll_ns, reason)
+            )
+        best = paired
     if trade.rounds >= policy.rounds and not naked:
         return Finish(Turn.STRAND, f"legs still unequal after {trade.rounds} rounds of orders")
     if naked or any(_fruitless(trade, c) >= policy.fruitless for c in best.corrections):
-        rest_ns = trade.turned_ns + policy.naked_retry_ns - wall_ns
-        if rest_ns > 0:
-            return Wait(now_ns + rest_ns, "the last orders brought nothing")
-    turn = Turn.HEDGE if any(c.action is Action.BUY for c in best.corrections) else Turn.UNWIND
-    return Place(turn, _words(best, holdings), tuple(_intent(trade, c, holdings) for c in best.corrections))
+        rest_ns = trade.turned_ns + policy.naked_retry_ns - scene.wall_ns
+        if 0 < rest_ns <= policy.naked_retry_ns:
+            return Wait(scene.now_ns + rest_ns, "the last orders brought nothing")
+    turn = Turn.HEDGE if any(c.action is Action.BUY and not c.opposite for c in best.corrections) else Turn.UNWIND
+    intents = tuple(_intent(trade, c, holdings[c.leg].claim) for c in best.corrections)
+    return Place(
+        turn, f"legs hold {_counts(holdings)}; going to {format_micros(best.count, trim=True)} on each", intents
+    )
 
 
-def _stuck(trade: TradeBook, reason: str, now_ns: int, policy: Policy) -> Step:
+def _may_pair(trade: TradeBook, scene: Scene, policy: Policy) -> bool:
+    """Whether complete sets are a way out now: at once where they can be merged, else only when settlement is overdue, because
+    their cash stays bound until the market pays."""
+    venues = {venue_of(leg.claim.market) for leg in trade.legs if leg.held > leg.sellable}
+    return venues <= policy.merges or (trade.phase is Phase.SETTLING and _overdue(trade, scene, policy))
+
+
+def _overdue(trade: TradeBook, scene: Scene, policy: Policy) -> bool:
+    """Whether what the trade waits for should have happened."""
+    return scene.wall_ns - trade.turned_ns > policy.settling_ns
+
+
+def _as_wished(ways: list[Balancing], wish: Wish | None) -> list[Balancing]:
+    """Those ways that a person asked for; all of them when none is of that kind."""
+    if wish is None or not ways:
+        return ways
+    counts = [way.count for way in ways]
+    target = max(counts) if wish is Wish.COMPLETE else min(counts)
+    return [way for way in ways if way.count == target]
+
+
+def _stuck(trade: TradeBook, reason: str, scene: Scene, policy: Policy) -> Step:
     if trade.phase is Phase.NAKED:
-        return Wait(now_ns + policy.naked_retry_ns, reason)
+        return Wait(scene.now_ns + policy.naked_retry_ns, reason)
     return Finish(Turn.STRAND, reason)
 
 
 def _attempts(trade: TradeBook, correction: Correction) -> list[OrderRow]:
-    """Earlier orders of the same leg and action, newest first."""
+    """Earlier orders of the same leg and kind, newest first."""
     rows = trade.legs[correction.leg].orders
-    return [row for row in reversed(rows) if row.plan.action is correction.action]
+    kind = (correction.action, correction.opposite)
+    return [row for row in reversed(rows) if (row.plan.action, row.plan.opposite) == kind]
 
 
 def _fruitless(trade: TradeBook, correction: Correction) -> int:
@@ -190,25 +263,26 @@ def _refused(trade: TradeBook, way: Balancing) -> bool:
     return False
 
 
-def _intent(trade: TradeBook, correction: Correction, holdings: list[Holding]) -> Intent:
+def _intent(trade: TradeBook, correction: Correction, claim: Claim) -> Intent:
     """First attempt of an unwind is fill-or-kill, later ones take what is there; a completing order takes what is there."""
     leg = correction.leg
-    tries = len(trade.legs[leg].orders)
-    sold_before = any(o.plan.action is Action.SELL for o in trade.legs[leg].orders)
-    first_sale = correction.action is Action.SELL and not sold_before
+    orders = trade.legs[leg].orders
+    selling = correction.action is Action.SELL
+    leaving = selling or correction.opposite
+    first = not any(o.plan.action is Action.SELL or o.plan.opposite for o in orders)
     return Intent(
-        id=f"{trade.id}.{leg}.{tries + 1}",
+        id=f"{trade.id}.{leg}.{len(orders) + 1}",
         trade=trade.id,
         leg=leg,
-        claim=holdings[leg].claim,
+        claim=claim.opposite if correction.opposite else claim,
         action=correction.action,
         size=correction.size,
         limit=correction.limit,
-        tif=TimeInForce.FOK if first_sale else TimeInForce.IOC,
-        reduce_only=correction.action is Action.SELL and not first_sale,
+        tif=TimeInForce.FOK if leaving and first else TimeInForce.IOC,
+        reduce_only=selling and not first,
+        opposite=correction.opposite,
     )
 
 
-def _words(best: Balancing, holdings: list[Holding]) -> str:
-    held = " / ".join(format_micros(h.held, trim=True) for h in holdings)
-    return f"legs hold {held}; going to {format_micros(best.count, trim=True)} on each"
+def _counts(holdings: list[Holding]) -> str:
+    return " / ".join(format_micros(h.held, trim=True) for h in holdings)

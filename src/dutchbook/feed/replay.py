@@ -33,7 +33,9 @@ end as they would have, and the rest is jumped over."""
 class ReplayChannel:
     """One recorded stream. Re-opening it goes on where it stood, as a reconnect would. `delivered` counts text frames."""
 
-    def __init__(self, frames: Frames, transport: ReplayTransport) -> None:
+    def __init__(self, number: int, frames: Frames, transport: ReplayTransport) -> None:
+        self.number = number
+        self.is_open = False
         self._frames = frames
         self._transport = transport
         self._next: tuple[int, bytes | Frame] | None = next(frames, None)
@@ -57,6 +59,7 @@ class ReplayChannel:
             return CLOSED
         at_ns, data = self._next
         await self._transport.until(at_ns)
+        await self._transport.turn_of(self)
         self._next = next(self._frames, None)
         frame = data if isinstance(data, Frame) else Frame(FrameKind.TEXT, data)
         self.delivered += frame.kind is FrameKind.TEXT
@@ -64,6 +67,7 @@ class ReplayChannel:
 
     async def close(self) -> None:
         """The engine hung up; the recording waits for the next opening."""
+        self.is_open = False
 
 
 class ReplayTransport:
@@ -75,7 +79,9 @@ class ReplayTransport:
         self._clock = clock
         self._answers = answers or {}
         self._began_ns = began_ns
-        self.channels = {url: ReplayChannel(frames, self) for url, frames in streams.items()}
+        self.channels = {
+            url: ReplayChannel(number, frames, self) for number, (url, frames) in enumerate(streams.items())
+        }
 
     async def until(self, wall_ns: int) -> None:
         """Wait for a recorded time; a pause of all streams is jumped over but for its beginning and its last second."""
@@ -86,6 +92,22 @@ class ReplayTransport:
                 self._clock.advance_to(wall_ns - SECOND)
         if wait > 0:
             await self._clock.sleep(wait)
+
+    async def turn_of(self, channel: ReplayChannel) -> None:
+        """Wait until no other open stream has an earlier frame; of the same instant, the stream that is named first goes first.
+
+        So the order of a recording is its own, whatever timers the engine has running beside it.
+        """
+        while self._is_behind(channel):
+            await self._clock.sleep(1)
+
+    def _is_behind(self, channel: ReplayChannel) -> bool:
+        assert channel.next_ns is not None
+        mine = (channel.next_ns, channel.number)
+        return any(
+            other.is_open and other.next_ns is not None and (other.next_ns, other.number) < mine
+            for other in self.channels.values()
+        )
 
     async def send(self, request: Request) -> Response:
         """The answer to the same read (path and query) at this time of the recording.
@@ -118,6 +140,7 @@ class ReplayTransport:
             # at the end there is nothing to come back to: wait until the run is stopped
             channel.ended.set()
             await asyncio.Event().wait()
+        channel.is_open = True
         return channel
 
     async def close(self) -> None:

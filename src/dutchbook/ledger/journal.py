@@ -1,7 +1,8 @@
 """The append-only journal: facts in one SQLite file, each record chained to the one before by its hash.
 
 One writer at a time (an operating-system lock), any number of readers. A journal belongs to one identity (mode, profile,
-hosts, accounts) and refuses another. Never edits and never deletes a record; nothing here decides anything.
+hosts, accounts) and refuses another, and a witness beside it (`head.py`) knows where it ends. Never edits and never deletes
+a record; nothing here decides anything.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import quote
 
 import msgspec
 
 from dutchbook.core.errors import LedgerError
 from dutchbook.core.facts import AnyFact
+from dutchbook.ledger.head import Witness, check_end, read_head
 
 SCHEMA_VERSION: Final = 1
 _APPLICATION_ID: Final = 0x64626F6B
@@ -27,6 +29,8 @@ _GENESIS: Final = b"\0" * 32
 
 _UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
 """What a damaged file raises: SQLite's words about it may themselves be damaged."""
+
+_INSERT: Final = "INSERT INTO journal (seq, at_ns, body, hash) VALUES (?, ?, ?, ?)"
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyFact)
@@ -69,35 +73,42 @@ class Journal:
         row = connection.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
         self._seq: int = row[0] if row else 0
         self._hash: bytes = row[1] if row else _GENESIS
+        self._witness: Witness | None = None
 
     @classmethod
-    def write(cls, path: Path, identity: Identity, *, power_safe: bool = False) -> Journal:
+    def write(cls, path: Path, identity: Identity, *, power_safe: bool = False, busy_s: float = 5.0) -> Self:
         """Open for appending, creating the file if there is none.
 
         `power_safe` waits for the disk at every append (durable across power loss); otherwise an append is durable across
-        the death of the process. Raises LedgerError naming the file and the fix.
+        the death of the process. `busy_s` is how long (seconds) to wait for another program that holds the file's write
+        lock before giving up. Raises LedgerError naming the file and the fix, also for a journal that ends before the
+        record that its head file has seen: what is missing may be orders.
         """
         _refuse_folder(path)
         lock = _take_lock(path)
         connection: sqlite3.Connection | None = None
         try:
-            connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+            connection = sqlite3.connect(path, isolation_level=None, timeout=busy_s)
             # a file without any table is one that we were about to create when the process died
             empty = _is_empty(connection)
-            if not empty:
-                _check_ours(connection, path)
+            if empty:
+                check_end(path, read_head(path), 0, None)
+            else:
+                check_ours(connection, path)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={'FULL' if power_safe else 'NORMAL'}")
             if empty:
                 _create(connection, identity)
             _check_identity(connection, path, identity)
-            return cls(connection, path, lock)
+            journal = cls(connection, path, lock)
+            journal._begin_witness()
+            return journal
         except BaseException as error:
             if connection is not None:
                 connection.close()
             os.close(lock)
             if isinstance(error, _UNREADABLE):
-                raise _explain(error, path) from error
+                raise explain(error, path) from error
             raise
 
     @classmethod
@@ -111,13 +122,13 @@ class Journal:
             connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, timeout=5.0
             )
-            _check_ours(connection, path)
+            check_ours(connection, path)
             return cls(connection, path, None)
         except BaseException as error:
             if connection is not None:
                 connection.close()
             if isinstance(error, _UNREADABLE):
-                raise _explain(error, path) from error
+                raise explain(error, path) from error
             raise
 
     @property
@@ -140,14 +151,20 @@ class Journal:
             previous = chain(previous, seq, at_ns, body)
             rows.append((seq, at_ns, body, previous))
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT INTO journal (seq, at_ns, body, hash) VALUES (?, ?, ?, ?)", rows)
-            self._db.execute("COMMIT")
+            if len(rows) == 1:
+                # a statement by itself is a transaction, and cheaper than three
+                self._db.execute(_INSERT, rows[0])
+            else:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.executemany(_INSERT, rows)
+                self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise _explain(error, self.path) from error
+            raise explain(error, self.path) from error
         self._seq, self._hash = seq, previous
+        if self._witness is not None:
+            self._witness.see(seq, previous)
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """Records in order, those with a number above `after`. Raises LedgerError for one that cannot be read."""
@@ -162,10 +179,12 @@ class Journal:
                 ) from error
 
     def verify(self) -> int:
-        """Check the hash chain; returns the number of records. Raises LedgerError naming the first bad one.
+        """Check the hash chain and its end; returns the number of records. Raises LedgerError naming the first bad one.
 
-        Records cut off at the end leave a whole, shorter chain: only the number tells.
+        Records cut off at the end leave a whole, shorter chain: only the head file tells.
         """
+        # read first: while an engine writes, the journal is never behind what the file said before
+        head, hash_at_head = read_head(self.path), None
         previous, expected = _GENESIS, 0
         for seq, at_ns, body, stored in self._rows("SELECT seq, at_ns, body, hash FROM journal ORDER BY seq"):
             expected += 1
@@ -178,7 +197,24 @@ class Journal:
                 previous = b""
             if stored != previous:
                 raise LedgerError(f"ledger {self.path}: record {seq} was altered; restore a backup")
+            if head is not None and seq == head.seq:
+                hash_at_head = previous
+        check_end(self.path, head, expected, hash_at_head)
         return expected
+
+    @property
+    def witnessed(self) -> bool:
+        """Whether a head file stands beside the ledger, without which records cut off at the end are not noticed."""
+        return read_head(self.path) is not None
+
+    def _begin_witness(self) -> None:
+        """Compare the end with the head file, then go on writing it. Raises LedgerError when they disagree."""
+        head = read_head(self.path)
+        if head is not None:
+            row = self._db.execute("SELECT hash FROM journal WHERE seq = ?", (head.seq,)).fetchone()
+            check_end(self.path, head, self._seq, row[0] if row else None)
+        self._witness = Witness(self.path)
+        self._witness.see(self._seq, self._hash)
 
     def identity(self) -> dict[str, str]:
         """Mode, profile, hosts and accounts that this ledger belongs to."""
@@ -192,7 +228,7 @@ class Journal:
                 (key, _encoder.encode(value)),
             )
         except sqlite3.Error as error:
-            raise _explain(error, self.path) from error
+            raise explain(error, self.path) from error
 
     def gauge(self, key: str) -> object | None:
         """The last published snapshot of a name, decoded from JSON; None when there is none."""
@@ -204,11 +240,13 @@ class Journal:
         try:
             yield from self._db.execute(query, values)
         except _UNREADABLE as error:
-            raise _explain(error, self.path) from error
+            raise explain(error, self.path) from error
 
     def close(self) -> None:
         """Close the file and give the lock back."""
         self._db.close()
+        if self._witness is not None:
+            self._witness.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -262,7 +300,8 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return not tables
 
 
-def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+def check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises LedgerError for a file of another program or of a newer version."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != _APPLICATION_ID:
@@ -283,7 +322,8 @@ def _check_identity(connection: sqlite3.Connection, path: Path, identity: Identi
             )
 
 
-def _explain(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> LedgerError:
+def explain(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> LedgerError:
+    """What an error of SQLite means for the operator, with the fix."""
     text = "malformed names" if isinstance(error, UnicodeDecodeError) else str(error)
     if "full" in text:
         return LedgerError(f"ledger {path}: the disk is full; nothing was sent. Free some space and start again")

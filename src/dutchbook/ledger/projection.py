@@ -5,7 +5,7 @@ What the venue's statement should say follows from here, to the millionth: `cash
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dutchbook.core.claim import Claim, MarketId, Outcome, venue_of
@@ -14,14 +14,19 @@ from dutchbook.core.facts import (
     Alarmed,
     AnyFact,
     CashMoved,
+    Commanded,
     EngineStarted,
     EngineStopped,
     FeeTrued,
     Filled,
     FillReversed,
     KillSwitchSet,
+    LegResettled,
     LegSettled,
+    LotsMarked,
+    OrderPlan,
     OutcomesDiverged,
+    SetsMerged,
     TradeOpened,
 )
 from dutchbook.core.money import Cash, Size
@@ -42,9 +47,20 @@ class Ledger:
     trades: dict[str, TradeBook] = field(default_factory=dict)
     cash: dict[str, int] = field(default_factory=dict)
     paired: dict[MarketId, int] = field(default_factory=dict)
+    paid: dict[MarketId, list[tuple[str, int]]] = field(default_factory=dict)
+    """Legs that each market has paid: (trade, leg)."""
     kill_switch: KillSwitchSet | None = None
+    facts: int = 0
+    """How many facts were applied."""
+    _touched: dict[str, int] = field(default_factory=dict)
+    """Trades in the order of their newest fact, with its number."""
+    _working: tuple[int, list[TradeBook]] = field(default=(-1, []), compare=False)
+    _reserved: tuple[int, dict[str, int]] = field(default=(-1, {}), compare=False)
+    _open: dict[str, TradeBook] = field(default_factory=dict, compare=False)
+    _to_index: dict[str, None] = field(default_factory=dict, compare=False)
     alarms: list[Alarmed] = field(default_factory=list)
     cash_events: list[tuple[int, CashMoved]] = field(default_factory=list)
+    commands: list[tuple[int, Commanded]] = field(default_factory=list)
     divergences: list[OutcomesDiverged] = field(default_factory=list)
     started_ns: int = 0
     stopped: str | None = None
@@ -60,6 +76,15 @@ class Ledger:
 
     def apply(self, fact: AnyFact, at_ns: int) -> None:
         """Take one fact; raises ImpossibleEvent for one that cannot follow what is known."""
+        self._take(fact, at_ns)
+        self.facts += 1
+        trade = getattr(fact, "trade", "")
+        if trade in self.trades:
+            self._touched.pop(trade, None)
+            self._touched[trade] = self.facts
+            self._to_index[trade] = None
+
+    def _take(self, fact: AnyFact, at_ns: int) -> None:
         match fact:
             case TradeOpened():
                 if fact.trade in self.trades:
@@ -74,6 +99,8 @@ class Ledger:
                 self.alarms.append(fact)
             case OutcomesDiverged():
                 self.divergences.append(fact)
+            case Commanded():
+                self.commands.append((at_ns, fact))
             case EngineStarted():
                 self.started_ns, self.stopped = at_ns, None
             case EngineStopped():
@@ -91,27 +118,49 @@ class Ledger:
                 known = fact.fill in row.fills or fact.fill in row.reversed
                 trade.apply(fact, at_ns)
                 if not known:
-                    self._move(leg, row.plan.action, fact.size, fact.cash, fact.fee)
+                    self._move(leg, row.plan, fact.size, fact.cash, fact.fee)
             case FillReversed():
                 row, leg = _find(trade, fact.order)
                 fill = row.fills.get(fact.fill)
                 trade.apply(fact, at_ns)
                 if fill is not None:
-                    self._move(leg, row.plan.action, -fill.size, -fill.cash, -fill.fee)
+                    self._move(leg, row.plan, -fill.size, -fill.cash, -fill.fee)
             case FeeTrued():
                 trade.apply(fact, at_ns)
                 self._pay(fact.pool, -fact.amount)
             case LegSettled():
                 trade.apply(fact, at_ns)
                 self._settle(trade.leg(fact.leg), fact)
+            case LegResettled():
+                leg = trade.leg(fact.leg)
+                before, paid, sets = leg.settled, leg.paid_size, leg.paid_sets
+                trade.apply(fact, at_ns)
+                assert before is not None  # the trade has refused it otherwise
+                self._resettle(leg, before, paid, sets, fact)
+            case SetsMerged():
+                trade.apply(fact, at_ns)
+                leg = trade.leg(fact.leg)
+                for claim in (leg.claim, leg.claim.opposite):
+                    self._hold(claim, -fact.size)
+                self._pay(leg.plan.pool, fact.size)
+                self._pair(leg.claim.market, leg.plan.pool)
+            case LotsMarked():
+                trade.apply(fact, at_ns)
+                leg = trade.leg(fact.leg)
+                self._hold(leg.claim, fact.size)
+                self._pay(leg.plan.pool, fact.cash)
+                self._pair(leg.claim.market, leg.plan.pool)
             case _:
                 trade.apply(fact, at_ns)
 
-    def _move(self, leg: LegRow, action: Action, size: int, cash: int, fee: int) -> None:
-        sign = 1 if action is Action.BUY else -1
+    def _move(self, leg: LegRow, plan: OrderPlan, size: int, cash: int, fee: int) -> None:
+        sign = 1 if plan.action is Action.BUY else -1
         self._pay(leg.plan.pool, -sign * cash - fee)
-        self._held[leg.claim] = self._held.get(leg.claim, 0) + sign * size
+        self._hold(leg.claim.opposite if plan.opposite else leg.claim, sign * size)
         self._pair(leg.claim.market, leg.plan.pool)
+
+    def _hold(self, claim: Claim, size: int) -> None:
+        self._held[claim] = self._held.get(claim, 0) + size
 
     def _pair(self, market: MarketId, pool: str) -> None:
         if venue_of(market) not in self.netting:
@@ -126,46 +175,71 @@ class Ledger:
 
     def _settle(self, leg: LegRow, fact: LegSettled) -> None:
         market = leg.claim.market
-        held = leg.held
-        self._held[leg.claim] = self._held.get(leg.claim, 0) - held
-        self._pay(leg.plan.pool, fact.payout - fact.fee)
-        paired = self.paired.get(market, 0)
-        if paired:
-            # the venue paid one dollar a pair when it netted; the lots' payouts contain it again
-            still = max(
-                0,
-                min(self._held.get(Claim(market, Outcome.YES), 0), self._held.get(Claim(market, Outcome.NO), 0)),
-            )
-            self.paired[market] = still
-            self._pay(leg.plan.pool, still - paired)
+        self.paid.setdefault(market, []).append((fact.trade, fact.leg))
+        self._hold(leg.claim, -leg.held - leg.sets)
+        self._hold(leg.claim.opposite, -leg.sets)
+        self._pay(leg.plan.pool, fact.payout - fact.fee + leg.sets)
+        # the venue paid one dollar a pair when it netted; the lots' payouts contain it again
+        self._pair(market, leg.plan.pool)
+
+    def _resettle(self, leg: LegRow, before: LegSettled, paid: Size, sets: Size, fact: LegResettled) -> None:
+        """What a correction changes; contracts and sets that came after the first payout have been paid with it."""
+        more_sets = leg.sets - sets
+        self._hold(leg.claim, paid - leg.held - more_sets)
+        self._hold(leg.claim.opposite, -more_sets)
+        self._pay(leg.plan.pool, (fact.payout - fact.fee) - (before.payout - before.fee) + more_sets)
+        self._pair(leg.claim.market, leg.plan.pool)
 
     def _pay(self, pool: str, amount: int) -> None:
         self.cash[pool] = self.cash.get(pool, 0) + amount
 
     @property
+    def open(self) -> Mapping[str, TradeBook]:
+        """Trades of which something may still come: all but those at rest. What is past costs nothing here."""
+        for trade_id in self._to_index:
+            trade = self.trades[trade_id]
+            if trade.at_rest:
+                self._open.pop(trade_id, None)
+            else:
+                self._open.setdefault(trade_id, trade)
+        self._to_index.clear()
+        return self._open
+
+    def newest(self, after: int = 0) -> Iterator[TradeBook]:
+        """Trades that a fact with a number above `after` touched, the last touched first."""
+        for trade_id, number in reversed(self._touched.items()):
+            if number <= after:
+                return
+            yield self.trades[trade_id]
+
+    @property
     def working(self) -> list[TradeBook]:
         """Trades that still have orders out or legs unequal."""
-        return [trade for trade in self.trades.values() if trade.working]
+        if self._working[0] != self.facts:
+            self._working = (self.facts, [trade for trade in self.open.values() if trade.working])
+        return self._working[1]
 
     def holding(self) -> Iterator[TradeBook]:
         """Trades that hold contracts not yet paid."""
-        return (trade for trade in self.trades.values() if not trade.flat)
+        return (trade for trade in self.open.values() if not trade.flat)
 
     def reserved(self, pool: str) -> Cash:
         """What open orders may still cost this pool."""
-        return Cash(
-            sum(
-                leg.reserved
-                for trade in self.trades.values()
-                if trade.working
-                for leg in trade.legs
-                if leg.plan.pool == pool
-            )
-        )
+        if self._reserved[0] != self.facts:
+            totals: dict[str, int] = {}
+            for trade in self.working:
+                for leg in trade.legs:
+                    totals[leg.plan.pool] = totals.get(leg.plan.pool, 0) + leg.reserved
+            self._reserved = (self.facts, totals)
+        return Cash(self._reserved[1].get(pool, 0))
 
     def held(self, claim: Claim) -> Size:
         """Contracts of a claim over all trades, before any netting."""
         return Size(self._held.get(claim, 0))
+
+    def held_at(self, venue: str) -> dict[Claim, Size]:
+        """Contracts of every claim held at a venue, before any netting."""
+        return {claim: Size(size) for claim, size in self._held.items() if size and venue_of(claim.market) == venue}
 
     def net(self) -> dict[MarketId, Size]:
         """YES minus NO per market, where it is not zero: what a netting venue shows."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from dutchbook.core.clock import SECOND
@@ -12,15 +13,18 @@ from dutchbook.core.money import Cash, Rate, ratio
 from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Phase
 
+_OVER: Final = frozenset({Phase.SETTLED, Phase.FLAT})
+_STRANDED: Final = frozenset({Phase.NAKED, Phase.HANDED_OVER})
+
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
     """Counts of trades opened in the period, and the profit of those that ended in it (millionths of a dollar).
 
-    `successful` are trades that locked (settled ones included), `naked` those whose legs stayed unequal (settled ones
-    included); `win_rate` is settled trades with a profit over all settled, over 1e-12. `realised` counts a trade once: on
-    the day of its settlement, or on the day it was rolled back, then with the cost of dust that was left and whatever that
-    dust is paid later.
+    `successful` are trades that locked (settled ones and early exits included), `naked` those whose legs stayed unequal
+    (settled ones and those handed to a person included); `win_rate` is settled trades with a profit over all settled, over
+    1e-12. `realised` counts a trade once: on the day of its settlement, or on the day it was sold (rolled back, or an early
+    exit), then with the cost of dust that was left and whatever that dust is paid later.
     """
 
     trades: int
@@ -42,11 +46,19 @@ def local_day(at_ns: int, zone: ZoneInfo) -> date:
     return datetime.fromtimestamp(at_ns // SECOND, zone).date()
 
 
+def day_bounds(day: date, zone: ZoneInfo) -> tuple[int, int]:
+    """First wall nanosecond of a local day, and of the next."""
+    first, following = (datetime(d.year, d.month, d.day, tzinfo=zone) for d in (day, day + timedelta(days=1)))
+    return int(first.timestamp()) * SECOND, int(following.timestamp()) * SECOND
+
+
 def statistics(trades: Iterable[TradeBook], zone: ZoneInfo, day: date | None = None) -> Statistics:
     """Figures over all trades, or those of one local day."""
 
+    begins, ends = (1, 1 << 63) if day is None else day_bounds(day, zone)
+
     def counts(at_ns: int) -> bool:
-        return bool(at_ns) and (day is None or local_day(at_ns, zone) == day)
+        return begins <= at_ns < ends
 
     opened = successful = rolled_back = failed = naked = dry_run = settled = wins = 0
     realised = rollback_losses = fees = locked = 0
@@ -56,16 +68,18 @@ def statistics(trades: Iterable[TradeBook], zone: ZoneInfo, day: date | None = N
             continue
         if counts(trade.opened_ns):
             opened += 1
-            successful += trade.phase is Phase.LOCKED or (trade.phase is Phase.SETTLED and _locked(trade))
+            successful += trade.phase is Phase.LOCKED or (trade.phase in _OVER and _locked(trade))
             rolled_back += _rolled_back(trade)
             failed += trade.phase is Phase.FAILED
-            naked += trade.phase is Phase.NAKED or (trade.phase is Phase.SETTLED and not trade.closed_ns)
+            naked += trade.phase in _STRANDED or (trade.phase is Phase.SETTLED and not trade.closed_ns)
             fees += trade.fees
         if trade.phase is Phase.LOCKED and counts(trade.closed_ns):
             locked += trade.locked_profit
         # dust that a roll-back could not sell must not hide its loss from the daily limit until the market pays
-        ended_ns = trade.closed_ns if _rolled_back(trade) else trade.settled_ns
-        if counts(ended_ns) and trade.phase in (Phase.SETTLED, Phase.ROLLED_BACK):
+        sold = _rolled_back(trade) or trade.exited
+        # a sale that was never finished ends when its markets pay
+        ended_ns = (trade.closed_ns if sold else 0) or trade.settled_ns
+        if counts(ended_ns) and trade.phase in _OVER:
             realised += trade.pnl
             if _rolled_back(trade):
                 rollback_losses += trade.pnl
@@ -89,10 +103,10 @@ def statistics(trades: Iterable[TradeBook], zone: ZoneInfo, day: date | None = N
 
 
 def _locked(trade: TradeBook) -> bool:
-    """Whether a settled trade had come to its end with equal legs before its markets paid."""
+    """Whether a trade that is over had come to equal legs before it was paid or sold."""
     return bool(trade.closed_ns) and not trade.rolled_back
 
 
 def _rolled_back(trade: TradeBook) -> bool:
     """Whether the trade ended without its bundle: everything that was bought was sold again, but for dust."""
-    return trade.phase is Phase.ROLLED_BACK or (trade.phase is Phase.SETTLED and trade.rolled_back)
+    return trade.rolled_back and trade.phase in _OVER

@@ -30,6 +30,7 @@ from dutchbook.core.money import (
 )
 from dutchbook.core.opportunity import Bundle, LegQuote, Opportunity, Rejection, StateOutcome
 from dutchbook.opportunity.depth import CASH_SCALE, RATE_SCALE, Budget, Candidate, DepthWalk, Leg, Segment
+from dutchbook.opportunity.limits import widen
 from dutchbook.opportunity.scan import data_alarms
 
 MAX_EVALUATIONS: Final = 1_000
@@ -115,7 +116,8 @@ def size_bundle(
             f"fees: {format_dollars(room, 4)} gross a bundle, {format_dollars(net, 4)} after fees and hurdle",
         )
     if segments:
-        top = max(segment.smooth(segment.end) + hurdle * segment.end for segment in segments if segment.rises)
+        last = segments[-1] if segments[-1].rises else segments[-2]
+        top = last.smooth(last.end) + hurdle * last.end
         if top < limits.min_profit * CASH_SCALE:
             return _below_minimum(top // CASH_SCALE, limits)
     best = _search(walk, bundle.guaranteed, hurdle, budgets)
@@ -125,7 +127,13 @@ def size_bundle(
         )
     if best.profit < limits.min_profit:
         return _below_minimum(best.profit, limits)
-    return _opportunity(bundle, legs, best, received_now_ns, wall_now_ns)
+    prices = [step.price for step in best.segment.steps]
+    worst = [most for _, _, most in best.spent]
+    least = max(limits.min_profit, -(-hurdle * best.size // CASH_SCALE))
+    slack = bundle.guaranteed * best.size // MICRO - least - sum(worst)
+    if slack > 0:
+        widen(legs, prices, worst, best.size, slack, budgets)
+    return _opportunity(bundle, legs, best, prices, worst, received_now_ns, wall_now_ns)
 
 
 def _budgets(legs: Sequence[Leg], limits: SizeLimits) -> list[Budget] | Rejection:
@@ -239,22 +247,28 @@ def _at_least(cost: int) -> str:
 
 
 def _opportunity(
-    bundle: Bundle, legs: Sequence[Leg], sized: _Sized, received_now_ns: int, wall_now_ns: int
+    bundle: Bundle,
+    legs: Sequence[Leg],
+    sized: _Sized,
+    prices: Sequence[int],
+    worst: Sequence[int],
+    received_now_ns: int,
+    wall_now_ns: int,
 ) -> Opportunity:
     """Everything an operator asks about a sized bundle (M14)."""
     link, size = bundle.link, sized.size
     quotes = tuple(
         LegQuote(
             claim=leg.claim,
-            limit=Price(step.price),
+            limit=Price(limit),
             cash=Cash(cash),
             fee=Cash(fee),
-            worst=Cash(worst),
+            worst=Cash(most),
             age_ns=received_now_ns - leg.book.received_ns,
             pool=leg.market.pool,
             taker_delay_ns=leg.market.taker_delay_ns,
         )
-        for leg, step, (cash, fee, worst) in zip(legs, sized.segment.steps, sized.spent, strict=True)
+        for leg, limit, most, (cash, fee, _) in zip(legs, prices, worst, sized.spent, strict=True)
     )
     paid = sum([cash for cash, _, _ in sized.spent])
     cost = paid + sum([fee for _, fee, _ in sized.spent])

@@ -36,7 +36,9 @@ def kill_switch(candidate: Candidate, view: RiskView, limits: RiskLimits) -> Rej
 
 
 def naked(candidate: Candidate, view: RiskView, limits: RiskLimits) -> Rejection | None:
-    """The circuit breaker of M16: no new entries while a leg is unhedged (market structure, section 6.5)."""
+    """The circuit breakers of M16: no new entries while one holds, nor while a leg is unhedged (market structure, 6.5)."""
+    if view.breaker is not None:
+        return view.breaker
     if view.naked_trades > 0:
         return Rejection("naked", f"kill switch for entries: {view.naked_trades} naked trade(s) still to be closed")
     return None

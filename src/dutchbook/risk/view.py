@@ -14,6 +14,7 @@ from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.market import Market
 from dutchbook.core.money import Cash
+from dutchbook.core.opportunity import Rejection
 from dutchbook.core.venue import VenueMode, Window
 
 Pool = tuple[str, str]
@@ -56,12 +57,13 @@ class RiskView:
     time at which a quiet market's book was proved current; without it a book is as old as its last frame.
     `clock_offsets_ns` is the venue's clock minus ours. `exposure` is cash at risk per event, `open_positions` the number of
     trades open on it, `last_attempt_ns` the monotonic time of the last trade tried on it. `reserved` is cash promised to
-    orders in flight and not yet gone from the balance.
+    orders in flight and not yet gone from the balance. `breaker` is the reason of a circuit breaker that holds entries.
     """
 
     wall_ns: int
     monotonic_ns: int
     kill_switch: KillSwitch | None = None
+    breaker: Rejection | None = None
     naked_trades: int = 0
     daily: DailyCounters | None = None
     balances: Mapping[str, Balances] = field(default_factory=dict)

@@ -5,16 +5,19 @@ tests build `Settings(...)` in code: doing so reads no file and no environment.
 """
 
 from dutchbook.core.mode import Mode
-from dutchbook.settings.limits import risk_limits
+from dutchbook.settings.breakers import BreakerSettings
+from dutchbook.settings.limits import breaker_limits, open_risk, risk_limits
 from dutchbook.settings.load import load, load_here
-from dutchbook.settings.model import Profile, Secrets, Settings, describe
+from dutchbook.settings.model import Durability, Profile, Secrets, Settings, describe
 from dutchbook.settings.places import FeedSettings, KalshiSettings, PolymarketSettings
 from dutchbook.settings.secret import Secret
 from dutchbook.settings.table import Description
 from dutchbook.settings.trading import OnDailyLoss, TradingSettings
 
 __all__ = [
+    "BreakerSettings",
     "Description",
+    "Durability",
     "FeedSettings",
     "KalshiSettings",
     "Mode",
@@ -25,8 +28,10 @@ __all__ = [
     "Secrets",
     "Settings",
     "TradingSettings",
+    "breaker_limits",
     "describe",
     "load",
     "load_here",
+    "open_risk",
     "risk_limits",
 ]

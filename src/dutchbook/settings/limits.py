@@ -1,7 +1,8 @@
-"""What the risk gate needs from the settings, in the gate's own words."""
+"""What the risk gate and the breakers need from the settings, in their own words."""
 
 from __future__ import annotations
 
+from dutchbook.risk.breakers import BreakerLimits, OpenRisk
 from dutchbook.risk.limits import RiskLimits
 from dutchbook.settings.model import Settings
 
@@ -26,3 +27,21 @@ def risk_limits(settings: Settings) -> RiskLimits:
         balance_max_age_ns=trading.balance_max_age_ns,
         feed_silent_ns=settings.feed.silent_ns,
     )
+
+
+def breaker_limits(settings: Settings) -> BreakerLimits:
+    """The breakers' thresholds for these settings."""
+    breakers = settings.breakers
+    return BreakerLimits(
+        rejections=breakers.rejections,
+        reject_window_ns=breakers.reject_window_ns,
+        unknown_orders=breakers.unknown_orders,
+        naked_exposure=breakers.naked_exposure,
+        repeat_ns=breakers.repeat_ns,
+        silent_ns=settings.feed.silent_ns,
+    )
+
+
+def open_risk(settings: Settings) -> OpenRisk:
+    """What happens to open risk at the loss limit (M21)."""
+    return OpenRisk(settings.trading.on_daily_loss.value)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from dutchbook.core.errors import CredentialsError
 from dutchbook.core.mode import Mode
+from dutchbook.settings.breakers import BreakerSettings
 from dutchbook.settings.kinds import FLAG, PATH, ZONE, choice
 from dutchbook.settings.places import FeedSettings, KalshiSettings, PolymarketSettings
 from dutchbook.settings.secret import Secret, check_hex_key, check_pem_key
@@ -25,6 +26,14 @@ class Profile(Enum):
 
     INTL = "intl"
     US = "us"
+
+
+class Durability(Enum):
+    """What a fact in the ledger survives: the death of the process, or also a power failure (the disk is waited for)."""
+
+    AUTO = "auto"
+    POWER = "power"
+    PROCESS = "process"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +105,15 @@ class Settings:
     ledger_path: Path = setting(
         "ledger.path", "DUTCHBOOK_LEDGER_PATH", kind=PATH, default="dutchbook.db", meaning="the ledger's SQLite file"
     )
+    durability: Durability = setting(
+        "ledger.durability",
+        "DUTCHBOOK_DURABILITY",
+        kind=choice(Durability),
+        default="auto",
+        meaning="what a record survives: power (a power failure), process (its own process), auto (power when live)",
+    )
     trading: TradingSettings = field(default_factory=TradingSettings)
+    breakers: BreakerSettings = field(default_factory=BreakerSettings)
     kalshi: KalshiSettings = field(default_factory=KalshiSettings)
     polymarket: PolymarketSettings = field(default_factory=PolymarketSettings)
     feed: FeedSettings = field(default_factory=FeedSettings)
@@ -106,6 +123,13 @@ class Settings:
     def zone(self) -> ZoneInfo:
         """The zone of the trading day."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def power_safe(self) -> bool:
+        """Whether each append to the ledger waits for the disk."""
+        if self.durability is Durability.AUTO:
+            return self.mode is Mode.LIVE
+        return self.durability is Durability.POWER
 
     @property
     def sends_real_orders(self) -> bool:
@@ -155,6 +179,7 @@ DRY_RUN: Final = Row(
 
 SECTIONS: Final[dict[str, type]] = {
     "trading": TradingSettings,
+    "breakers": BreakerSettings,
     "kalshi": KalshiSettings,
     "polymarket": PolymarketSettings,
     "feed": FeedSettings,

@@ -7,7 +7,7 @@ from enum import Enum
 
 from dutchbook.core.errors import SettingsError
 from dutchbook.core.money import RATE_ONE, Cash, Rate, Size, format_dollars, format_micros
-from dutchbook.settings.kinds import CONTRACTS, COUNT, DOLLARS, PERCENT, SECONDS, choice
+from dutchbook.settings.kinds import CONTRACTS, COUNT, DOLLARS, FLAG, PERCENT, SECONDS, choice
 from dutchbook.settings.table import setting
 
 
@@ -107,6 +107,48 @@ class TradingSettings:
         kind=choice(OnDailyLoss),
         default="hold",
         meaning="what happens to open risk at the daily loss limit: hold, cancel or flatten",
+    )
+    early_exit: bool = setting(
+        "trading.early_exit",
+        "EXECUTOR_EARLY_EXIT",
+        kind=FLAG,
+        default="false",
+        meaning="sell a locked bundle before its markets pay when it brings min_profit and waiting earns little",
+    )
+    exit_yield: Rate = setting(
+        "trading.exit_yield_pct",
+        "EXECUTOR_EXIT_YIELD_PCT",
+        kind=PERCENT,
+        default="10",
+        meaning="an early exit is taken when waiting would earn less than this a year, percent",
+    )
+    exit_patience_ns: int = setting(
+        "trading.exit_patience_s",
+        "EXECUTOR_EXIT_PATIENCE_S",
+        kind=SECONDS,
+        default="120",
+        meaning="seconds for which the price of an early exit must have stood",
+    )
+    use_wallet: bool = setting(
+        "trading.use_wallet",
+        "EXECUTOR_USE_WALLET",
+        kind=FLAG,
+        default="false",
+        meaning="let the engine merge complete sets and redeem winning tokens at Polymarket (live only; costs gas)",
+    )
+    require_confident_edge: bool = setting(
+        "trading.require_confident_edge",
+        "EXECUTOR_REQUIRE_CONFIDENT_EDGE",
+        kind=FLAG,
+        default="true",
+        meaning="a bundle must be worth its misses at the upper bounds of their rates too, not at the estimates alone",
+    )
+    idle_yield: Rate = setting(
+        "trading.idle_yield_pct",
+        "EXECUTOR_IDLE_YIELD_PCT",
+        kind=PERCENT,
+        default="4",
+        meaning="what cash earns in a year when no bundle ties it up, percent",
     )
     cooldown_ns: int = setting(
         "trading.cooldown_s",

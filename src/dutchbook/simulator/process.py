@@ -157,6 +157,7 @@ async def run_exchange(
     control: bool = False,
     rate_limits: bool = False,
     started_ns: int | None = None,
+    silence_s: float | None = None,
 ) -> None:
     """One venue alone with its world: prints its description as a JSON line, then obeys stdin until told to stop."""
     async with open_session(
@@ -170,7 +171,7 @@ async def run_exchange(
         rate_limits=rate_limits,
         started_ns=started_ns,
     ) as session:
-        await _obey(session, session.description(venue), None)
+        await _obey(session, session.description(venue), None, silence_s)
 
 
 async def run_world(
@@ -183,8 +184,10 @@ async def run_world(
     latency: Latency | None = None,
     control: bool = False,
     rate_limits: bool = False,
+    silence_s: float | None = None,
 ) -> None:
-    """Both venues on one world in this process; ends after `seconds`, or when told to stop."""
+    """Both venues on one world in this process; ends after `seconds`, when told to stop, or when nobody has said anything
+    for `silence_s`."""
     async with open_session(
         VENUES, seed, speed, ports=ports, cash=cash, latency=latency, control=control, rate_limits=rate_limits
     ) as session:
@@ -193,13 +196,16 @@ async def run_world(
             "venues": [session.description(venue) for venue in VENUES],
             "links": session.world.links(),
         }
-        await _obey(session, description, seconds)
+        await _obey(session, description, seconds, silence_s)
 
 
-async def _obey(session: Session, description: Mapping[str, Any], seconds: float | None) -> None:
-    """Say what is served, then answer the parent's lines (`settle`, `statement`, `stop`).
+async def _obey(
+    session: Session, description: Mapping[str, Any], seconds: float | None, silence_s: float | None
+) -> None:
+    """Say what is served, then answer the parent's lines (`settle`, `statement`, `stop`); an empty line only breaks the
+    silence. To settle twice is to be told the same outcome again.
 
-    Until `stop`, end of input, a signal, or time.
+    Until `stop`, end of input, a signal, time, or silence.
     """
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str | None] = asyncio.Queue()
@@ -218,11 +224,13 @@ async def _obey(session: Session, description: Mapping[str, Any], seconds: float
     timer = None if seconds is None else loop.call_later(seconds, lines.put_nowait, None)
     threading.Thread(target=_read_lines, args=(loop, lines), daemon=True).start()
     clock = SystemClock()
+    outcome: dict[str, str] | None = None
     try:
-        while (line := await lines.get()) is not None and line != "stop":
+        while (line := await _next_line(lines, silence_s)) is not None and line != "stop":
             if line == "settle":
-                outcome = session.world.settle_all(clock.wall())
-                session.flush()
+                if outcome is None:
+                    outcome = session.world.settle_all(clock.wall())
+                    session.flush()
                 _say({"settled": outcome})
             elif line == "statement":
                 _say({"statement": session.statements()})
@@ -233,6 +241,15 @@ async def _obey(session: Session, description: Mapping[str, Any], seconds: float
             timer.cancel()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+async def _next_line(lines: asyncio.Queue[str | None], silence_s: float | None) -> str | None:
+    """The next line; None at the end, or when none came for `silence_s`."""
+    try:
+        async with asyncio.timeout(silence_s):
+            return await lines.get()
+    except TimeoutError:
+        return None
 
 
 def _read_lines(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str | None]) -> None:

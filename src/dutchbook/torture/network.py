@@ -1,4 +1,4 @@
-"""The transport seam, bent: requests counted, lost, delayed, repeated, answered by nobody.
+"""The transport seam, bent: requests counted, lost, delayed, repeated, overtaken, answered by somebody else.
 
 It acts on bytes only and knows nothing of engines. What has left arrives even when its sender is dead, as on a real network.
 """
@@ -6,18 +6,20 @@ It acts on bytes only and knows nothing of engines. What has left arrives even w
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
 from dutchbook.core.clock import MILLISECOND, SECOND, Clock
-from dutchbook.core.errors import Lost
-from dutchbook.core.transport import Channel, Frame, FrameKind, Request, Response
+from dutchbook.core.errors import Lost, NotSent
+from dutchbook.core.transport import Channel, Request, Response
 from dutchbook.simulator.memory import MemoryTransport
+from dutchbook.torture import answers
+from dutchbook.torture.line import Line, Storms, Streams
 
 
 class Crash(BaseException):
@@ -37,6 +39,19 @@ class Posted:
     content: Mapping[str, Any]
 
 
+_TIF = {"fill_or_kill": "fok", "FOK": "fok", "immediate_or_cancel": "ioc", "FAK": "ioc"}
+
+
+def venue_of(url: str) -> str:
+    """Whose address it is: Kalshi's hosts carry its name, every other one here is Polymarket's."""
+    return "kalshi" if "kalshi" in urlsplit(url).netloc else "polymarket"
+
+
+def path_of(url: str) -> str:
+    """The path of an address, without its query."""
+    return urlsplit(url).path
+
+
 def posted(request: Request, at_ns: int) -> Posted | None:
     """The order in a request, or None when it carries none."""
     path = urlsplit(request.url).path
@@ -44,12 +59,12 @@ def posted(request: Request, at_ns: int) -> Posted | None:
         return None
     if path.endswith("/portfolio/events/orders"):
         body = msgspec.json.decode(request.body)
-        tif = {"fill_or_kill": "fok", "immediate_or_cancel": "ioc"}[body["time_in_force"]]
+        tif = _TIF.get(body["time_in_force"], body["time_in_force"])
         return Posted(at_ns, "kalshi", body["client_order_id"], request.body, body["side"], tif, body)
     if path == "/order":
         body = msgspec.json.decode(request.body)
         order = body["order"]
-        tif = {"FOK": "fok", "FAK": "ioc"}[body["orderType"]]
+        tif = _TIF.get(body["orderType"], body["orderType"])
         return Posted(at_ns, "polymarket", str(order["salt"]), request.body, order["side"].lower(), tif, order)
     return None
 
@@ -84,6 +99,13 @@ def reads_of(venue: str, path: str) -> Callable[[Request], bool]:
     return lambda request: request.method == "GET" and venue in request.url and path in request.url
 
 
+class Requests(Protocol):
+    """Who decides about requests: the weather."""
+
+    def request(self, request: Request, is_order: bool, venue: str) -> Deed | None:
+        """What happens to this request instead of being sent and answered; None leaves it alone."""
+
+
 @dataclass(slots=True)
 class Network:
     """What lies between every process and the venues. It outlives them."""
@@ -96,6 +118,13 @@ class Network:
     """The way to the venues now: the newest process's."""
     muffled: Callable[[bytes], bool] | None = None
     """Frames that streams hold back until this is None again."""
+    weather: Requests | None = None
+    """Asked about every request that no fault has taken."""
+    streams: Streams | None = None
+    """Asked about every frame."""
+    storms: Storms = field(default_factory=Storms)
+    overtaken: dict[str, asyncio.Event] = field(default_factory=dict)
+    """A request to each venue that waits for the next one to pass it."""
     arriving: set[asyncio.Task[Any]] = field(default_factory=set)
     """Requests on their way, which nobody's death recalls."""
 
@@ -120,7 +149,8 @@ class Network:
         if not task.cancelled():
             task.exception()  # nobody may be waiting for it any more
 
-    async def send(self, request: Request, forward: Forward) -> Response:
+    async def send(self, request: Request, forward: Forward, order: Posted | None) -> Response:
+        """What comes back for a request, `order` being what it carries. Raises Lost and NotSent as a transport does."""
         for fault in self.faults:
             if fault.times and fault.to(request):
                 if fault.skip:
@@ -128,7 +158,23 @@ class Network:
                     continue
                 fault.times -= 1
                 return await fault.deed(self, request, forward)
-        return await asyncio.shield(self.launch(forward))
+        venue = venue_of(request.url)
+        deed = None if self.weather is None else self.weather.request(request, order is not None, venue)
+        # whoever waits to be overtaken waits for a request that really gets there
+        passing = self.overtaken.get(venue) if deed is None else None
+        try:
+            return await (asyncio.shield(self.launch(forward)) if deed is None else deed(self, request, forward))
+        finally:
+            if passing is not None:
+                passing.set()
+
+    async def wait_for(self, task: asyncio.Task[Response], request: Request) -> Response:
+        """The answer to a request on its way, as long as its sender waits. Raises Lost after the request's timeout."""
+        try:
+            async with asyncio.timeout(request.timeout_ns / SECOND):
+                return await asyncio.shield(task)
+        except TimeoutError:
+            raise Lost("no answer in time") from None
 
 
 async def lose_request(network: Network, request: Request, forward: Forward) -> Response:
@@ -158,17 +204,74 @@ def hold(delay_ns: int) -> Deed:
             await network.clock.sleep(delay_ns)
             return await forward()
 
-        task = network.launch(later)
-        try:
-            async with asyncio.timeout(request.timeout_ns / SECOND):
-                return await asyncio.shield(task)
-        except TimeoutError:
-            raise Lost("no answer in time") from None
+        return await network.wait_for(network.launch(later), request)
 
     return deed
 
 
-def answer_with(status: int, body: bytes = b"", *, after_delivery: bool = False) -> Deed:
+async def answer_late(network: Network, request: Request, forward: Forward) -> Response:
+    """It arrives at once and is carried out; its answer is still on its way when the sender gives up."""
+    network.launch(forward)
+    await network.clock.sleep(request.timeout_ns)
+    raise Lost("no answer in time")
+
+
+def overtake(most_ns: int) -> Deed:
+    """The next request to the same venue gets there first; after `most_ns` this one goes without."""
+
+    async def deed(network: Network, request: Request, forward: Forward) -> Response:
+        venue = venue_of(request.url)
+        if venue in network.overtaken:
+            return await asyncio.shield(network.launch(forward))
+
+        async def second() -> Response:
+            passed = network.overtaken[venue] = asyncio.Event()
+            try:
+                async with asyncio.timeout(most_ns / SECOND):
+                    await passed.wait()
+            except TimeoutError:
+                pass
+            finally:
+                if network.overtaken.get(venue) is passed:
+                    del network.overtaken[venue]
+            return await forward()
+
+        return await network.wait_for(network.launch(second), request)
+
+    return deed
+
+
+def tear(share: float) -> Deed:
+    """It is carried out; only a share of the answer's body comes back."""
+
+    async def deed(network: Network, request: Request, forward: Forward) -> Response:
+        return answers.torn(await asyncio.shield(network.launch(forward)), share)
+
+    return deed
+
+
+def reshape(seed: str) -> Deed:
+    """It is carried out; the answer is JSON that is not as promised, drawn from the seed."""
+
+    async def deed(network: Network, request: Request, forward: Forward) -> Response:
+        return answers.reshaped(await asyncio.shield(network.launch(forward)), random.Random(seed))
+
+    return deed
+
+
+async def refuse_connection(network: Network, request: Request, forward: Forward) -> Response:
+    """Nothing leaves: there is nobody to connect to."""
+    network.orders = [order for order in network.orders if order.body is not request.body]
+    raise NotSent("connection refused")
+
+
+async def repeat_and_tell(network: Network, request: Request, forward: Forward) -> Response:
+    """The network delivers it twice; the second answer comes back, in which the venue speaks of a duplicate."""
+    await asyncio.shield(network.launch(forward))
+    return await asyncio.shield(network.launch(forward))
+
+
+def respond(answer: Response, *, after_delivery: bool = False) -> Deed:
     """Somebody between answers: instead of the venue, or (`after_delivery`) instead of its answer."""
 
     async def deed(network: Network, request: Request, forward: Forward) -> Response:
@@ -176,48 +279,14 @@ def answer_with(status: int, body: bytes = b"", *, after_delivery: bool = False)
             await asyncio.shield(network.launch(forward))
         else:
             await network.clock.sleep(20 * MILLISECOND)
-        return Response(status, body)
+        return answer
 
     return deed
 
 
-def private_of(venue: str) -> Callable[[bytes], bool]:
-    """Accepts frames of a venue about our own orders and fills."""
-    words = {
-        "kalshi": (b'"type":"fill"', b'"type":"user_order"'),
-        "polymarket": (b'"event_type":"trade"', b'"event_type":"order"'),
-    }[venue]
-    return lambda data: any(word in data for word in words)
-
-
-class Line:
-    """An open WebSocket whose frames can be held back."""
-
-    def __init__(self, inner: Channel, network: Network) -> None:
-        self._inner = inner
-        self._network = network
-        self._held: deque[Frame] = deque()
-
-    async def send(self, data: bytes) -> None:
-        await self._inner.send(data)
-
-    async def ping(self) -> None:
-        await self._inner.ping()
-
-    async def receive(self) -> Frame:
-        while True:
-            frame = await self._inner.receive()
-            muffled = self._network.muffled
-            if muffled is not None and muffled(frame.data):
-                self._held.append(frame)
-                continue
-            if self._held and muffled is None and frame.kind is not FrameKind.CLOSED:
-                self._held.append(frame)  # in order: the answers to later pings let out the rest
-                return self._held.popleft()
-            return frame
-
-    async def close(self) -> None:
-        await self._inner.close()
+def answer_with(status: int, body: bytes = b"", *, after_delivery: bool = False) -> Deed:
+    """`respond` with a status and a body."""
+    return respond(Response(status, body), after_delivery=after_delivery)
 
 
 class Seam:
@@ -236,10 +305,11 @@ class Seam:
         if order is None:
             self._alive()
             self._network.requests.append(f"{request.method} {urlsplit(request.url).path}")
-            return await self._network.send(request, lambda: self._network.deliver(request))
+            return await self._network.send(request, lambda: self._network.deliver(request), None)
         self._gate("before an order leaves")
         self._network.orders.append(order)
-        answer = asyncio.ensure_future(self._network.send(request, lambda: self._network.deliver(request)))
+        answer = asyncio.ensure_future(self._network.send(request, lambda: self._network.deliver(request), order))
+        answer.add_done_callback(_heard)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         self._gate("after an order left")
@@ -247,7 +317,13 @@ class Seam:
 
     async def open(self, url: str, headers: Mapping[str, str]) -> Channel:
         self._alive()
-        return Line(await self._inner.open(url, headers), self._network)
+        return Line(await self._inner.open(url, headers), self._network, url)
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+def _heard(answer: asyncio.Task[Response]) -> None:
+    """The sender may have died: then nobody asks how its request ended."""
+    if not answer.cancelled():
+        answer.exception()

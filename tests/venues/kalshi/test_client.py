@@ -61,6 +61,9 @@ def an_order(**changes: Any) -> dict[str, Any]:
     return fields | changes
 
 
+NO_FILLS = answer({"fills": [], "cursor": ""})
+
+
 def orders(*rows: dict[str, Any], cursor: str | None = "") -> Any:
     return answer({"orders": list(rows), "cursor": cursor})
 
@@ -138,9 +141,11 @@ async def test_a_duplicate_is_what_the_venue_says_became_of_it() -> None:
     assert [request.method for request in transport.requests] == ["POST", "GET"]
 
 
-@pytest.mark.parametrize("lookup", [orders(), LOST, answer(b"x", 500), orders(an_order(book_side="ask"))])
-async def test_a_duplicate_that_cannot_be_found_is_unknown(lookup: Any) -> None:
-    venue, _ = trading(REFUSED_409, lookup)
+@pytest.mark.parametrize(
+    "lookup", [[orders(), NO_FILLS], [LOST] * 6, [answer(b"x", 500)], [orders(an_order(book_side="ask"))]]
+)
+async def test_a_duplicate_that_cannot_be_found_is_unknown(lookup: list[Any]) -> None:
+    venue, _ = trading(REFUSED_409, *lookup)
     assert (await venue.send(prepared())).status is UNKNOWN
 
 
@@ -173,7 +178,7 @@ NOT_FOUND = answer({"error": {"code": "not_found", "message": "not found"}}, 404
     [
         ([NOT_FOUND, orders(an_order())], DONE),
         ([NOT_FOUND, orders(an_order(status="resting"))], UNKNOWN),
-        ([NOT_FOUND, orders()], UNKNOWN),
+        ([NOT_FOUND, orders(), NO_FILLS], UNKNOWN),
         ([LOST], UNKNOWN),
         ([answer(b"<html>", 502)], UNKNOWN),
         ([answer(b"", 200)], UNKNOWN),
@@ -208,7 +213,9 @@ async def test_an_order_without_the_venues_id_cannot_be_cancelled() -> None:
 
 
 async def test_an_order_is_found_by_its_client_id_on_a_later_page() -> None:
-    venue, transport = trading(orders(an_order(client_order_id="c2"), cursor="next"), orders(an_order(), cursor=None))
+    venue, transport = trading(
+        orders(an_order(client_order_id="c2", order_id="o0"), cursor="next"), orders(an_order(), cursor=None)
+    )
     report = await venue.find(prepared())
     assert report is not None and (report.identity, report.filled) == ("c1", 4 * MICRO)
     first, second = transport.requests
@@ -219,10 +226,13 @@ async def test_an_order_is_found_by_its_client_id_on_a_later_page() -> None:
 
 
 async def test_none_only_when_every_page_was_read() -> None:
-    venue, _ = trading(orders(cursor="next"), orders())
+    venue, _ = trading(orders(cursor="next"), orders(), NO_FILLS)
     assert await venue.find(prepared()) is None
     for second in (answer(b"x", 503), LOST, answer(b"{}")):
-        venue, _ = trading(orders(cursor="next"), second)
+        venue, _ = trading(orders(cursor="next"), *[second] * 6)
+        with pytest.raises((Unavailable, Lost, MalformedFrame)):
+            await venue.find(prepared())
+        venue, _ = trading(orders(), *[second] * 6)
         with pytest.raises((Unavailable, Lost, MalformedFrame)):
             await venue.find(prepared())
 
@@ -263,8 +273,50 @@ async def test_fills_of_an_order_without_the_venues_id_are_looked_up() -> None:
     venue, transport = trading(orders(an_order(order_id="o1")), answer({"fills": [FILL]}))
     assert len(await venue.fills(prepared(), "")) == 1
     assert query(transport.requests[1])["order_id"] == ["o1"]
-    venue, _ = trading(orders())
+    venue, _ = trading(orders(), NO_FILLS)
     assert await venue.fills(prepared(), "") == []
+
+
+async def test_m32_a_fill_that_no_listed_order_explains_makes_an_absence_unknown() -> None:
+    """Orders and fills do not agree: not absent (rule 5c). A fill of another side, or of a listed order, says nothing."""
+    not_found = answer({"error": {"code": "not_found", "message": "not found"}}, 404)
+    venue, transport = trading(orders(), answer({"fills": [FILL]}), not_found)
+    report = await venue.find(prepared())
+    assert report is not None and report.status is UNKNOWN and "o1" in report.reason
+    assert path(transport.requests[2]) == "/portfolio/orders/o1"
+    venue, _ = trading(orders(), answer({"fills": [FILL]}), answer({"order": an_order()}))
+    report = await venue.find(prepared())
+    assert report is not None and (report.venue_order_id, report.filled) == ("o1", 4 * MICRO)
+    venue, _ = trading(orders(), answer({"fills": [FILL]}), answer({"order": an_order(client_order_id="c9")}))
+    assert await venue.find(prepared()) is None
+    venue, _ = trading(orders(an_order(client_order_id="c9")), answer({"fills": [FILL]}))
+    assert await venue.find(prepared()) is None
+    venue, _ = trading(orders(), answer({"fills": [FILL | {"book_side": "ask", "outcome_side": "no"}]}))
+    assert await venue.find(prepared()) is None
+
+
+async def test_m32_two_orders_of_one_identity_are_told_as_one() -> None:
+    """A request that the network carried out twice: what both filled is ours, and one that is open stays open."""
+    twins = orders(an_order(order_id="o1"), an_order(order_id="o2", status="resting"))
+    second = answer({"fills": [FILL | {"fill_id": "f2", "order_id": "o2"}]})
+    venue, transport = trading(twins, answer({"fills": [FILL]}), second)
+    report = await venue.find(prepared())
+    assert report is not None
+    assert (report.status, report.filled, report.venue_order_id) == (RESTING, 8 * MICRO, "o2")
+    assert "o1" in report.reason and "o2" in report.reason
+    assert {fill.id for fill in await venue.fills(prepared(), "o1")} == {"f1", "f2"}
+    assert [query(request)["order_id"] for request in transport.requests[1:]] == [["o1"], ["o2"]]
+
+
+async def test_m37_recent_fills_name_the_order_that_the_venue_names() -> None:
+    """REST fills carry no client order id: it comes from the orders."""
+    foreign = FILL | {"fill_id": "f2", "order_id": "o2"}
+    venue, transport = trading(
+        answer({"fills": [FILL, foreign]}), orders(an_order(), an_order(order_id="o2", client_order_id=None))
+    )
+    found = {fill.id: fill.identity for fill in await venue.recent_fills(SEND_BY)}
+    assert found == {"f1": "c1", "f2": ""}
+    assert int(query(transport.requests[0])["min_ts"][0]) == SEND_BY // SECOND
 
 
 @pytest.mark.parametrize(

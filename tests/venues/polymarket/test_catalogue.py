@@ -218,7 +218,9 @@ def test_last_quotes_and_proposals_are_not_results(changes: dict) -> None:
         ("resolved", [], None),
         ("resolved", None, None),
         ("resolved", [1000000, 1000000], None),
-        ("resolved", [700000, 300000], None),
+        ("resolved", [700000, 300000], 700_000),
+        ("resolved", [700000, 300001], None),
+        ("resolved", [1200000, -200000], None),
     ],
 )
 def test_the_second_source_of_results(status: str, payouts: list | None, value: int | None) -> None:

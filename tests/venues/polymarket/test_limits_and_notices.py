@@ -119,6 +119,25 @@ async def test_an_order_is_not_held_back_beyond_its_deadline(desk: Desk) -> None
     assert desk.clock.now == before and len(await desk.trading.open_orders()) == 60
 
 
+async def test_an_order_whose_wait_took_longer_than_asked_for_is_not_written_late(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that was asleep or busy: the fault simulation found an order that left seconds after its deadline."""
+    for _ in range(4):
+        await desk.trading.send_many([desk.prepare("10", "0.1", tif=TimeInForce.GTC) for _ in range(15)])
+    order = desk.prepare("10", "0.1", tif=TimeInForce.GTC)
+    order = order.__class__(order.intent, order.identity, order.body, desk.clock.now + SECOND)
+    plain = desk.clock.sleep
+
+    async def stalled(duration_ns: int) -> None:
+        await plain(duration_ns + 5 * SECOND)
+
+    monkeypatch.setattr(desk.clock, "sleep", stalled)
+    with pytest.raises(NotSent, match="deadline"):
+        await desk.trading.send(order)
+    assert len(await desk.trading.open_orders()) == 60
+
+
 async def test_a_batch_costs_as_many_tokens_as_it_has_orders(desk: Desk) -> None:
     began = desk.clock.now
     for _ in range(5):

@@ -134,6 +134,14 @@ def _settle(exchange: KalshiExchange, order: Order, now: int) -> None:
     exchange.settle(order.market, order.yes_value, now)
 
 
+def _settle_late(exchange: KalshiExchange, order: Order, now: int) -> None:
+    exchange.settle_delay_ns = order.ms * _MS
+
+
+def _resettle(exchange: KalshiExchange, order: Order, now: int) -> None:
+    exchange.resettle(order.market, order.yes_value, now)
+
+
 def _rate_limits(exchange: KalshiExchange, order: Order, now: int) -> None:
     exchange.limit_rates(on=order.on, tier=order.tier, read=order.read, write=order.write)
 
@@ -156,7 +164,9 @@ FAULTS: Final[dict[str, Callable[[KalshiExchange, Order, int], None]]] = {
     "market_resume": _market_resume,
     "pause": _pause,
     "rate_limits": _rate_limits,
+    "resettle": _resettle,
     "resume": _resume,
     "settle": _settle,
+    "settle_late": _settle_late,
     "unfund": _unfund,
 }

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from dutchbook.core.transport import Request, Response
 from dutchbook.simulator.exchange import Level, MarketSpec, TestAccount
-from dutchbook.simulator.kalshi import control, rest
+from dutchbook.simulator.kalshi import control, rest, upheavals
 from dutchbook.simulator.kalshi.auth import new_key, public_key_from
 from dutchbook.simulator.kalshi.faults import Fault
 from dutchbook.simulator.kalshi.grid import Range
@@ -122,6 +122,14 @@ class KalshiExchange:
         self._state.advance(now)
         self._state.determine(self._state.markets[market], yes_value, self._state.now)
 
+    def is_open(self, market: str) -> bool:
+        """Whether a market is listed and trading (pauses of the exchange aside)."""
+        return market in self._state.markets and self._state.markets[market].status == "active"
+
+    def is_final(self, market: str) -> bool:
+        """Whether a market has been paid."""
+        return market in self._state.markets and self._state.markets[market].status == "finalized"
+
     def best(self, market: str) -> tuple[int | None, int | None]:
         """Best bid and ask in YES terms."""
         book = self._state.markets[market].book
@@ -138,6 +146,15 @@ class KalshiExchange:
         if amount < 0 or amount % member.unit:
             raise ValueError(f"a deposit of {amount} is not in steps of {member.unit} millionths")
         member.move(shard, amount)
+
+    def withdraw(self, account: str, shard: int, amount: int, now: int) -> None:
+        """Cash taken out of a shard by the account's owner. KeyError; ValueError for more than is free or off the unit."""
+        self._state.advance(now)
+        member = self._state.members[account]
+        free = member.cash.get(shard, 0) - self._state.desk.reserved(member, shard)
+        if not 0 <= amount <= free or amount % member.unit:
+            raise ValueError(f"{amount} cannot be withdrawn from shard {shard} of {account}")
+        member.move(shard, -amount)
 
     def endow(self, account: str, market: str, yes: bool, size: int, now: int) -> None:
         """Contracts from before this exchange was made, collateral paid by the house. KeyError for unknown names."""
@@ -184,6 +201,25 @@ class KalshiExchange:
     @settle_delay_ns.setter
     def settle_delay_ns(self, value: int) -> None:
         self._state.settle_delay_ns = value
+
+    def resettle(self, market: str, yes_value: int, now: int) -> int:
+        """Revise a paid result; returns what the members together got more. KeyError; ValueError unless finalized."""
+        self._state.advance(now)
+        return upheavals.resettle(self._state, self._state.markets[market], yes_value, self._state.now)
+
+    def retreat(self, market: str, depth: int, leave: int, now: int) -> int:
+        """House makers pull all but `leave` a side within `depth` of the best prices; returns the size. KeyError."""
+        self._state.advance(now)
+        return upheavals.retreat(self._state, self._state.markets[market], depth, leave, self._state.now)
+
+    def trade_by_hand(self, account: str, market: str, buy: bool, limit: int, size: int, now: int) -> int:
+        """The owner takes from the book without the engine; returns the size done. KeyError; ValueError when refused."""
+        self._state.advance(now)
+        member, listed = self._state.members[account], self._state.markets[market]
+        try:
+            return upheavals.trade_by_hand(self._state, member, listed, buy, limit, size, self._state.now)
+        except Refusal as refusal:
+            raise ValueError(f"{account} cannot trade {market} by hand: {refusal}") from refusal
 
     def pause_trading(self, now: int, shard: int | None = None) -> None:
         """A trading pause, of one shard or of all: no placing or amending, cancels work (facts §11)."""

@@ -46,6 +46,10 @@ class Floor:
         self._ordinal += 1
         return self._ordinal
 
+    def resting_order(self, order_id: str) -> Order:
+        """The order behind an entry of a book."""
+        return self._orders[order_id]
+
     def reserved(self, account: Account, shard: int) -> int:
         """Cash that a member's resting orders hold in a shard, in millionths."""
         return required(account, shard, self._resting.get(account.user_id, {}).values())

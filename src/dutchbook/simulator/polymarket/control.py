@@ -110,6 +110,28 @@ def _fail_trades(exchange: PolymarketExchange, order: Order, now: int) -> None:
     exchange.fail_next_trades += order.count
 
 
+def _retry_trades(exchange: PolymarketExchange, order: Order, now: int) -> None:
+    exchange.retry_next_trades += order.count
+    exchange.retry_ns = order.seconds * _SECOND
+
+
+def _delay_orders(exchange: PolymarketExchange, order: Order, now: int) -> None:
+    exchange.planned_delays += [(order.seconds * _SECOND, order.kind == "unmatched")] * order.count
+
+
+def _settle_late(exchange: PolymarketExchange, order: Order, now: int) -> None:
+    exchange.settle_delay_ns = order.seconds * _SECOND
+
+
+def _halt(exchange: PolymarketExchange, order: Order, now: int) -> None:
+    if order.market not in exchange.markets:
+        raise Refused(400, "control: market: name a listed market")
+    if order.on:
+        exchange.pause_market(order.market, now)
+    else:
+        exchange.resume_market(order.market, now)
+
+
 def _tick(exchange: PolymarketExchange, order: Order, now: int) -> None:
     if order.market not in exchange.markets or order.tick <= 0:
         raise Refused(400, "control: name a listed market and a tick in millionths")
@@ -141,16 +163,20 @@ def _improvement(exchange: PolymarketExchange, order: Order, now: int) -> None:
 FAULTS: Final[dict[str, Callable[[PolymarketExchange, Order, int], None]]] = {
     "clear": _clear,
     "closed_only": _closed_only,
+    "delay_orders": _delay_orders,
     "dirty": _dirty,
     "disconnect": _disconnect,
     "fail_trades": _fail_trades,
     "geoblock": _geoblock,
+    "halt": _halt,
     "huge_frames": _huge_frames,
     "improvement": _improvement,
     "ip_limits": _ip_limits,
     "lose_changes": _lose_changes,
     "mode": _mode,
     "restart": _restart,
+    "retry_trades": _retry_trades,
+    "settle_late": _settle_late,
     "signer_limits": _signer_limits,
     "tick": _tick,
     "unmatched": _unmatched,

@@ -16,7 +16,7 @@ from coincurve import PrivateKey
 from dutchbook.core.transport import Request, Response
 from dutchbook.simulator.exchange import Level, MarketSpec, TestAccount
 from dutchbook.simulator.matching import Resting
-from dutchbook.simulator.polymarket import control, orders, placing, rest, settlement
+from dutchbook.simulator.polymarket import control, orders, placing, rest, settlement, upheavals
 from dutchbook.simulator.polymarket.account import Account
 from dutchbook.simulator.polymarket.amounts import MICRO, text
 from dutchbook.simulator.polymarket.auth import make_credentials
@@ -144,7 +144,7 @@ class PolymarketExchange(Venue):
         """Replace a house maker's quotes; levels that stay the same keep their priority and say nothing."""
         self.advance(now)
         listed = self.markets[market]
-        if listed.resolved is not None:
+        if listed.resolved is not None or listed.halted:
             return
         account = self.house(maker)
         wanted = {(True, price): size for price, size in bids} | {(False, price): size for price, size in asks}
@@ -171,7 +171,7 @@ class PolymarketExchange(Venue):
         """A house taker hits the book in YES terms; returns the size done, 0 once the market is resolved."""
         self.advance(now)
         listed = self.markets[market]
-        if listed.resolved is not None:
+        if listed.resolved is not None or listed.halted:
             return 0
         done = listed.take(buy, limit, size)
         trades = placing.record(self, listed, done, self.house(taker), None, now)
@@ -181,11 +181,12 @@ class PolymarketExchange(Venue):
         return sum(execution.size for execution in done)
 
     def settle(self, market: str, yes_value: int, now: int) -> None:
-        """Resolve a market: cancel what is open, announce it, and redeem winners when `auto_redeem` is on."""
+        """End trading in a market; `settle_delay_ns` later announce its result and redeem winners (`auto_redeem`)."""
         self.advance(now)
         listed = self.markets[market]
-        if listed.resolved is not None or not 0 <= yes_value <= MICRO:
+        if listed.resolved is not None or listed.ended or not 0 <= yes_value <= MICRO:
             raise ValueError(f"{market} cannot be settled at {yes_value}")
+        listed.halted = listed.ended = True
         for account in self.accounts.values():
             for order in self.open_orders(account):
                 if order.market is listed:
@@ -194,6 +195,12 @@ class PolymarketExchange(Venue):
             for resting in self.quotes.pop(key).values():
                 listed.cancel(resting.id)
         placing.publish_book(self, listed, now, [])
+        if self.settle_delay_ns:
+            self.at(now + self.settle_delay_ns, lambda when: self._resolve(listed, yes_value, when))
+        else:
+            self._resolve(listed, yes_value, now)
+
+    def _resolve(self, listed: Market, yes_value: int, now: int) -> None:
         listed.resolved = yes_value
         listed.closed_ns = now
         winner = listed.yes if yes_value * 2 >= MICRO else listed.no
@@ -213,6 +220,10 @@ class PolymarketExchange(Venue):
         if self.auto_redeem:
             settlement.redeem_all(self, listed)
 
+    def is_open(self, market: str) -> bool:
+        """Whether a market is listed and trading (modes of the venue aside)."""
+        return market in self.markets and not self.markets[market].halted
+
     def best(self, market: str) -> tuple[int | None, int | None]:
         """Best bid and ask in YES terms."""
         return self.markets[market].best()
@@ -227,6 +238,33 @@ class PolymarketExchange(Venue):
         if shard != 0 or amount < 0:
             raise ValueError(f"{amount} cannot be paid into shard {shard}")
         self.accounts[account].cash += amount
+
+    def withdraw(self, account: str, shard: int, amount: int, now: int) -> None:
+        """pUSD taken out of a wallet by its owner. KeyError; ValueError for more than is free."""
+        self.advance(now)
+        if shard != 0 or not 0 <= amount <= self.accounts[account].spendable:
+            raise ValueError(f"{amount} cannot be withdrawn from shard {shard} of {account}")
+        self.accounts[account].cash -= amount
+
+    def retreat(self, market: str, depth: int, leave: int, now: int) -> int:
+        """House makers pull all but `leave` a side within `depth` of the best prices; returns the size. KeyError."""
+        self.advance(now)
+        return upheavals.retreat(self, self.markets[market], depth, leave, now)
+
+    def trade_by_hand(self, account: str, market: str, buy: bool, limit: int, size: int, now: int) -> int:
+        """The owner takes from the YES book without the engine; returns the size done. KeyError; ValueError without means."""
+        self.advance(now)
+        return upheavals.trade_by_hand(self, self.accounts[account], self.markets[market], buy, limit, size, now)
+
+    def pause_market(self, market: str, now: int) -> None:
+        """Stop one market: no orders are taken, cancels work, what rests stays. KeyError."""
+        self.advance(now)
+        self.markets[market].halted = True
+
+    def resume_market(self, market: str, now: int) -> None:
+        """Orders are taken again, unless trading has ended for good. KeyError."""
+        self.advance(now)
+        self.markets[market].halted = self.markets[market].ended
 
     def endow(self, account: str, market: str, yes: bool, size: int, now: int) -> None:
         """Tokens from before this exchange was made: the house mints the sets and keeps the other leg."""

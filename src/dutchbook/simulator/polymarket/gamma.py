@@ -95,7 +95,7 @@ def _market_row(listed: Market, now: int) -> Row:
         "active": True,
         "closed": closed,
         "archived": False,
-        "acceptingOrders": not closed and now >= spec.opens_ns,
+        "acceptingOrders": not closed and not listed.halted and now >= spec.opens_ns,
         "enableOrderBook": True,
         "negRisk": spec.neg_risk,
         "startDate": instant(spec.opens_ns),

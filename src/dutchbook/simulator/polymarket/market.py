@@ -70,6 +70,10 @@ class Market:
     resolved: int | None = None
     """Value of one YES token once resolved."""
     closed_ns: int | None = None
+    halted: bool = False
+    """Listed, and taking no orders: stopped for a while, or waiting for its resolution."""
+    ended: bool = False
+    """Trading is over for good; the result may still be awaited."""
     volume: int = 0
     best_moved: bool = False
     """Whether the last `changes` moved the best bid or ask."""

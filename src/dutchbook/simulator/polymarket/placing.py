@@ -47,12 +47,15 @@ def post(venue: Venue, account: Account, api_key: str, raw: bytes | msgspec.Raw,
     if posting.postOnly and matches:
         raise Refused(400, rules.POST_ONLY_CROSSES)
     _check_balance(venue, order, matches)
-    if market.spec.taker_delay_ns and matches:
-        return _delay(venue, order, now)
+    if matches and (venue.planned_delays or market.spec.taker_delay_ns):
+        delay_ns, deserted = (
+            venue.planned_delays.pop(0) if venue.planned_delays else (market.spec.taker_delay_ns, False)
+        )
+        return _delay(venue, order, delay_ns, deserted, now)
     killed = _kill_text(order, matches)
     if killed is not None:
         return _kill(venue, order, killed)
-    return _enter(venue, order, now)
+    return enter(venue, order, now)
 
 
 def _check_mode(venue: Venue, posting: Posting, now: int) -> None:
@@ -82,7 +85,7 @@ def _admit(venue: Venue, account: Account, api_key: str, posting: Posting, now: 
     market = venue.by_token.get(posting.order.tokenId)
     if market is None or market.resolved is not None:
         raise Refused(400, f"the orderbook {posting.order.tokenId} does not exist")
-    if now < market.spec.opens_ns:
+    if now < market.spec.opens_ns or market.halted:
         raise Refused(400, rules.NOT_READY)
     order_id = _verified_hash(account, fields, posting.order.signature, market)
     if order_id in venue.orders or order_id in venue.killed:
@@ -196,7 +199,7 @@ def _check_balance(venue: Venue, order: Order, matches: list[tuple[Resting, int]
 
 def _cash_needed(venue: Venue, order: Order, matches: list[tuple[Resting, int]]) -> int:
     """What a BUY must have: its signed dollars, or matches with their fees plus the rest at the limit, if more."""
-    if order.market.spec.taker_delay_ns and matches:
+    if (venue.planned_delays or order.market.spec.taker_delay_ns) and matches:
         return order.budget + _delayed_fee(venue, order)
     cost, left, by_price = 0, order.size, dict[int, int]()
     for maker, size in matches:
@@ -221,13 +224,42 @@ def _delayed_fee(venue: Venue, order: Order) -> int:
     return _fee(venue, order, order.size, order.price)
 
 
-def _delay(venue: Venue, order: Order, now: int) -> dict[str, object]:
+def _delay(venue: Venue, order: Order, delay_ns: int, deserted: bool, now: int) -> dict[str, object]:
     order.status = orders.DELAYED
     venue.keep(order)
     order.hold(order.budget + _delayed_fee(venue, order) if order.buy else order.size)
     venue.publish_order(order, "PLACEMENT", now)
-    venue.at(now + order.market.spec.taker_delay_ns, lambda when: _after_delay(venue, order, when))
+    if deserted:
+        venue.at(now + delay_ns // 2, lambda when: _desert(venue, order, when))
+    venue.at(now + delay_ns, lambda when: _after_delay(venue, order, when))
     return answer(order, "delayed", [])
+
+
+def _desert(venue: Venue, order: Order, now: int) -> None:
+    """The house makers that a delayed order would meet walk away."""
+    pull(venue, order.market, order.market.book.crossing(order.book_buy, order.book_price), 0)
+    publish_book(venue, order.market, now, [])
+
+
+def pull(venue: Venue, market: Market, reached: list[Resting], leave: int) -> int:
+    """Take house quotes among `reached` away, the best `leave` contracts excepted; returns the size that went."""
+    gone = 0
+    for resting in reached:
+        if not venue.accounts[resting.owner].house:
+            continue
+        stays = min(leave, resting.remaining)
+        leave -= stays
+        if stays == resting.remaining:
+            continue
+        gone += resting.remaining - stays
+        quotes = venue.quotes.get((market.spec.id, resting.owner.removeprefix("house:")), {})
+        quotes.pop((resting.buy, resting.price), None)
+        market.cancel(resting.id)
+        if stays:
+            left = Resting(resting.id, resting.owner, resting.buy, resting.price, stays)
+            quotes[resting.buy, resting.price] = left
+            market.rest(left)
+    return gone
 
 
 def _after_delay(venue: Venue, order: Order, now: int) -> None:
@@ -239,10 +271,10 @@ def _after_delay(venue: Venue, order: Order, now: int) -> None:
         venue.publish_order(order, "CANCELLATION", now, f"CANCELED_{killed}")
     else:
         order.unmatched = venue.delayed_unmatched and not _preview(venue, order)
-        _enter(venue, order, now)
+        enter(venue, order, now)
 
 
-def _enter(venue: Venue, order: Order, now: int) -> dict[str, object]:
+def enter(venue: Venue, order: Order, now: int) -> dict[str, object]:
     """Match what can be matched; rest or drop what is left."""
     order.status = orders.LIVE
     venue.keep(order)
@@ -293,9 +325,8 @@ def record(
         trade_id = venue.new_id()
         makers = tuple(_maker(venue, market, execution, trade_id, now) for execution in executions)
         public = not taker.house or any(not maker.account.house for maker in makers)
-        doomed = public and venue.fail_next_trades > 0
-        venue.fail_next_trades -= doomed
-        trades.append(Trade(trade_id, market, party, makers, bucket, now, doomed))
+        doomed, retry_ns = venue.public_match() if public else (False, 0)
+        trades.append(Trade(trade_id, market, party, makers, bucket, now, doomed, retry_ns=retry_ns))
         market.last_trade = yes_price
         market.last_bought_yes = not executions[0].maker.buy
         market.volume += size

@@ -159,7 +159,7 @@ def clob_market(venue: Venue, call: Call) -> object:
         "mbf": base_fee,
         "tbf": base_fee,
         "r": None,
-        "ao": market.resolved is None and call.now >= spec.opens_ns,
+        "ao": market.resolved is None and not market.halted and call.now >= spec.opens_ns,
         "aot": gamma.instant(spec.opens_ns),
         "cbos": False,
         "rfqe": False,

@@ -32,6 +32,11 @@ def begin(venue: Venue, trade: Trade, now: int) -> None:
 
 
 def _reach_chain(venue: Venue, trade: Trade, now: int) -> None:
+    if trade.retry_ns:
+        again, trade.retry_ns = now + trade.retry_ns, 0
+        _report(venue, trade, RETRYING, now)
+        venue.at(again, lambda when: _reach_chain(venue, trade, when))
+        return
     if trade.doomed:
         _report(venue, trade, RETRYING, now)
     else:
@@ -40,7 +45,7 @@ def _reach_chain(venue: Venue, trade: Trade, now: int) -> None:
         trade.transaction = "0x" + hashlib.sha256(f"{venue.seed}:{trade.id}".encode()).hexdigest()
         _report(venue, trade, MINED, now)
         _redeem_late(venue, trade.market)
-    end = max(now, trade.matched_ns + venue.confirmed_lag_ns)
+    end = max(now, now + venue.confirmed_lag_ns - venue.mined_lag_ns)
     venue.at(end, lambda when: _finish(venue, trade, when))
 
 

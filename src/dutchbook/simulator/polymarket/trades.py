@@ -58,6 +58,8 @@ class Trade:
     status: str = MATCHED
     updated_ns: int = 0
     transaction: str = ""
+    retry_ns: int = 0
+    """How long it will be retried before it is mined."""
 
     @property
     def parties(self) -> tuple[Party, ...]:

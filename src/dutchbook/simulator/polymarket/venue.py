@@ -46,6 +46,14 @@ class Venue:
         self.confirmed_lag_ns = 2_000_000_000
         self.fail_next_trades = 0
         """How many of the next trades end FAILED instead of CONFIRMED."""
+        self.retry_next_trades = 0
+        """How many of the next trades stand at RETRYING for `retry_ns` before they are mined and confirmed."""
+        self.retry_ns = 20_000_000_000
+        self.planned_delays: list[tuple[int, bool]] = []
+        """Delays of the next orders that would match, whatever the market's own (ns), and whether the makers that they
+        would meet walk away meanwhile."""
+        self.settle_delay_ns = 0
+        """From the end of trading in a market to its resolution."""
         self.delayed_unmatched = False
         """Whether a resting order that found nothing after its delay is shown as UNMATCHED instead of LIVE."""
         self.geoblocked = False
@@ -122,6 +130,15 @@ class Venue:
             account = Account(key, address, address, 0, house=True, house_key=self.new_id())
             self.accounts[key] = account
         return account
+
+    def public_match(self) -> tuple[bool, int]:
+        """Use up what is planned for the next trade: whether it will fail, and how long it is retried (ns)."""
+        doomed = self.fail_next_trades > 0
+        self.fail_next_trades -= doomed
+        if doomed or self.retry_next_trades <= 0:
+            return doomed, 0
+        self.retry_next_trades -= 1
+        return False, self.retry_ns
 
     def keep(self, order: Order) -> None:
         """Remember an accepted order; it is open until `close`."""

@@ -77,14 +77,18 @@ class KalshiHistory:
     async def fills(self, begins_ns: int, ends_ns: int) -> list[Fill]:
         """Every fill of the account between two wall instants, oldest first; a bid is told as a purchase of YES, an ask as
         one of NO."""
+        found = [portfolio.fill_of(row, None, "") for row in await self.rows_of_fills(begins_ns, ends_ns)]
+        # the archive filters by the end only
+        return sorted((fill for fill in found if begins_ns <= fill.at_ns <= ends_ns), key=lambda fill: fill.at_ns)
+
+    async def rows_of_fills(self, begins_ns: int, ends_ns: int) -> list[portfolio.FillRow]:
+        """The account's fills between two wall instants as the venue tells them, each once; the archive may add older ones."""
         rows = {
             row.fill_id or row.trade_id: row
             for path in await self._tiers("/portfolio/fills", "/historical/fills", begins_ns, "trades")
             async for row in self.fill_rows(path, [*_between(begins_ns, ends_ns), LARGEST_PAGE])
         }
-        found = [portfolio.fill_of(row, None, "") for row in rows.values()]
-        # the archive filters by the end only
-        return sorted((fill for fill in found if begins_ns <= fill.at_ns <= ends_ns), key=lambda fill: fill.at_ns)
+        return list(rows.values())
 
     async def orders(self, begins_ns: int, ends_ns: int) -> list[OrderReport]:
         """Every order of the account that the venue lists between two wall instants, in no order."""

@@ -36,6 +36,11 @@ class OwnOrders:
         if venue_order_id and identity in self._by_identity:
             self._identity_of[venue_order_id] = identity
 
+    def ids_of(self, identity: str) -> list[str]:
+        """Every id that the venue has given to orders of this identity, as far as it was told: one, unless a request was
+        carried out twice."""
+        return [order_id for order_id, named in self._identity_of.items() if named == identity]
+
     def of(self, identity: str | None, venue_order_id: str) -> Prepared | None:
         """The order, if it is ours."""
         return self._by_identity.get(identity or self._identity_of.get(venue_order_id, ""))

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from dutchbook.core.clock import Clock
-from dutchbook.core.errors import CredentialsError, DutchbookError, MalformedFrame, RateLimited
+from dutchbook.core.errors import CredentialsError, DutchbookError, Lost, MalformedFrame, RateLimited
 from dutchbook.core.transport import Request, Response, Transport
 from dutchbook.venues.kalshi.auth import SignaturesAhead, signed_headers
 from dutchbook.venues.kalshi.budget import BASIC, REQUEST, WITHOUT_KEY, Budget
@@ -104,14 +104,14 @@ class KalshiRest:
             bucket.accepted()
 
     async def get(self, path: str, params: Params, what: str, cost: int = REQUEST) -> Response:
-        """A successful read, asked again after a 429. Raises the error tree's word for any other answer, NotSent or Lost
-        without one."""
+        """A successful read, asked again after a 429 or a lost answer: a read may be repeated. Raises the error tree's word for
+        any other answer, NotSent or Lost without one."""
         try:
             for _ in range(_READ_TRIES - 1):
                 try:
                     return await self._get(path, params, what, cost)
-                except RateLimited:
-                    continue  # the budget has become empty: the next try waits longer
+                except (RateLimited, Lost):
+                    continue  # after a 429 the budget has become empty: the next try waits longer
             return await self._get(path, params, what, cost)
         except DutchbookError as error:
             self.failures[type(error).__name__] += 1

@@ -13,7 +13,7 @@ from typing import Final
 
 from dutchbook.core.account import Balances, Positions, Resolution
 from dutchbook.core.claim import MarketId, native_of, venue_of
-from dutchbook.core.clock import HOUR, MILLISECOND, SECOND, Clock, Entropy, uuid4_text
+from dutchbook.core.clock import MILLISECOND, SECOND, Clock, Entropy, uuid4_text
 from dutchbook.core.errors import DutchbookError, InvalidOrder, Lost, MalformedFrame, NotSent, Skip, Stop
 from dutchbook.core.market import Market
 from dutchbook.core.money import MICRO
@@ -27,6 +27,7 @@ from dutchbook.venues.kalshi.errors import failure, venue_error
 from dutchbook.venues.kalshi.fields import nanoseconds
 from dutchbook.venues.kalshi.groups import KalshiGroups
 from dutchbook.venues.kalshi.history import KalshiHistory
+from dutchbook.venues.kalshi.lookup import KalshiLookup
 from dutchbook.venues.kalshi.own_orders import OwnOrders
 from dutchbook.venues.kalshi.rest import ORDERS_PATH, KalshiRest, segment
 from dutchbook.venues.kalshi.resting import KalshiResting
@@ -63,6 +64,7 @@ class KalshiTrading:
         self.resting = KalshiResting(self._rest, self._own, self._markets)
         self.groups = KalshiGroups(self._rest)
         self.history = KalshiHistory(self._rest)
+        self._lookup = KalshiLookup(self._rest, self.history, self._own)
         self.transfers = KalshiTransfers(self._rest)
         self.results = KalshiResults(self._rest)
         self.order_groups: dict[int, str] = {}
@@ -210,23 +212,12 @@ class KalshiTrading:
         return wire.unknown(order.identity, "cancel: not found, and not yet reported as ended", venue_order_id)
 
     async def find(self, order: Prepared) -> OrderReport | None:
-        """The order by its client order id among the market's orders; None when the venue lists none of that id.
+        """The order by its client order id; None only when neither the market's orders nor its fills know of it.
 
-        There is no filter for the id. The scan starts an hour before the order's deadline, which bounds clock error; an old
-        order is looked for in the archive too. Raises MalformedFrame when the order found is not the one that we sent.
+        Several orders of that id are told as one. UNKNOWN while orders and fills do not agree. Raises MalformedFrame when the
+        order found is not the one that we sent.
         """
-        self._own.remember(order)
-        ticker = ("ticker", native_of(order.intent.claim.market))
-        since = max(0, order.send_by_ns - HOUR) // SECOND
-        tiers = [("/portfolio/orders", [ticker, ("min_ts", str(since)), _LARGEST_PAGE])]
-        if await self.history.archived(order.send_by_ns):
-            tiers.append(("/historical/orders", [ticker, _LARGEST_PAGE]))
-        for path, params in tiers:
-            async for row in self.history.order_rows(path, params):
-                if row.client_order_id == order.identity:
-                    self._own.name(order.identity, row.order_id)
-                    return wire.report_of(order, row)
-        return None
+        return await self._lookup.find(order)
 
     async def reads_as_of(self) -> int:
         """Wall time (ns) up to which the venue says that balance, order, fill and position reads are complete."""
@@ -238,28 +229,14 @@ class KalshiTrading:
         return [wire.order_report(row) async for row in self.history.order_rows("/portfolio/orders", params)]
 
     async def fills(self, order: Prepared, venue_order_id: str) -> list[Fill]:
-        """Every fill of one order so far, in the intent's claim and action. Without an order id it is looked up."""
-        self._own.remember(order)
-        if not venue_order_id:
-            found = await self.find(order)
-            if found is None:
-                return []
-            venue_order_id = found.venue_order_id
-        params = [("order_id", venue_order_id), _LARGEST_PAGE]
-        rows = [row async for row in self.history.fill_rows("/portfolio/fills", params)]
-        strangers = [row.order_id for row in rows if row.order_id != venue_order_id]
-        if strangers:
-            raise MalformedFrame(f"kalshi fills: order_id {strangers[0]} in an answer about {venue_order_id}")
-        if await self.history.archived(order.send_by_ns):
-            # the archive has no filter for the order
-            archive = [("ticker", native_of(order.intent.claim.market)), _LARGEST_PAGE]
-            known = {row.fill_id for row in rows}
-            rows += [
-                row
-                async for row in self.history.fill_rows("/historical/fills", archive)
-                if row.order_id == venue_order_id and row.fill_id not in known
-            ]
-        return [portfolio.fill_of(row, order.intent, order.identity) for row in rows]
+        """Every fill so far of every order of this identity, in the intent's claim and action. Without an order id it is looked
+        up."""
+        return await self._lookup.fills(order, venue_order_id)
+
+    async def recent_fills(self, since_ns: int) -> list[Fill]:
+        """Every fill of the account since a wall time, ours or not: of an order that is not known here a bid is told as a
+        purchase of YES and an ask as one of NO."""
+        return await self._lookup.recent_fills(since_ns)
 
     async def balances(self) -> Balances:
         """Spendable cash per shard (`kalshi:<exchange index>`)."""

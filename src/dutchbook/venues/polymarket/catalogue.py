@@ -287,12 +287,15 @@ def gamma_resolution(row: GammaMarket, market: MarketId) -> Resolution | None:
 
 
 def data_resolution(rows: Sequence[ResolutionRow], market: MarketId) -> Resolution | None:
-    """The result that the Data API states, final once `resolved`; payouts in dollars or in millionths per outcome."""
+    """The result that the Data API states, final once `resolved`; payouts in dollars or in millionths per outcome.
+
+    These are payouts and not quotes: any pair that makes a dollar is one.
+    """
     for row in rows:
         if row.status.lower() != "resolved" or row.payouts is None:
             continue
         scale = MICRO if sum(row.payouts) == 1 else 1
-        value = _PAYOUTS.get(tuple(int(payout * scale) for payout in row.payouts))
-        if value is not None:
-            return Resolution(market, value, final=True)
+        payouts = [int(payout * scale) for payout in row.payouts]
+        if len(payouts) == 2 and min(payouts) >= 0 and sum(payouts) == MICRO:
+            return Resolution(market, Price(payouts[0]), final=True)
     return None

@@ -39,6 +39,7 @@ from dutchbook.venues.polymarket.reads import (
     read_time,
     trade_status,
 )
+from dutchbook.venues.polymarket.recent import account_fills
 from dutchbook.venues.polymarket.session import Session
 from dutchbook.venues.polymarket.signing import OrderSigner
 from dutchbook.venues.polymarket.tokens import TokenRegistry
@@ -84,7 +85,7 @@ class PolymarketTrading:
     ) -> None:
         self._config = config
         self._key = key
-        self._registry = registry
+        self.registry = registry
         self._clock = clock
         self._entropy = entropy
         self._signer = OrderSigner(key, config.chain_id)
@@ -120,13 +121,13 @@ class PolymarketTrading:
     def know(self, markets: Sequence[Market]) -> None:
         """Newer descriptions of markets that the data side has read; raises InvalidOrder for others."""
         for market in markets:
-            self._registry.update(market)
+            self.registry.update(market)
             self._known.add(market.id)
 
     def prepare(self, intent: Intent, send_by_ns: int) -> Prepared:
         """Amounts, hash, signature and body. Raises InvalidOrder naming the field, CredentialsError before `connect`."""
-        market = self._registry.market(intent.claim.market)
-        tokens = self._registry.tokens(intent.claim.market)
+        market = self.registry.market(intent.claim.market)
+        tokens = self.registry.tokens(intent.claim.market)
         wall_ns = self._clock.wall()
         check_order(intent, market, wall_ns)
         owner = self.session.credentials.key
@@ -208,7 +209,7 @@ class PolymarketTrading:
 
     async def cancel_market(self, market: MarketId, outcome: Outcome | None = None) -> Cancelled:
         """Cancel every order of ours in a market, or on one of its outcomes. Raises the errors of a read."""
-        tokens = self._registry.tokens(market)
+        tokens = self.registry.tokens(market)
         token = "" if outcome is None else tokens.token(outcome)
         return self._gone(await bulk.cancel_market(self.session, tokens.condition, token))
 
@@ -253,9 +254,7 @@ class PolymarketTrading:
         trades = await self._trades_of(order, order.identity)
         if not trades:
             return None
-        fills = [
-            read_fill(trade, order.identity, self._registry) for trade in trades if trade_status(trade) != "FAILED"
-        ]
+        fills = [read_fill(trade, order.identity, self.registry) for trade in trades if trade_status(trade) != "FAILED"]
         filled = sum(fill.size for fill in fills if fill is not None)
         return self._noted(OrderReport(order.identity, order.identity, ReportStatus.DONE, Size(filled), "", "trades"))
 
@@ -275,10 +274,20 @@ class PolymarketTrading:
         target = venue_order_id or order.identity
         fills = []
         for trade in await self._trades_of(order, target):
-            fill = read_fill(trade, target, self._registry)
+            fill = read_fill(trade, target, self.registry)
             if fill is not None and trade_status(trade) != "FAILED":
                 fills.append(fill)
         return fills
+
+    async def recent_fills(self, since_ns: int) -> list[Fill]:
+        """Every fill of this API key since a wall time; an order's hash is its identity, whoever made it."""
+        # the venue counts whole seconds and leaves the named one out
+        rows = await self.session.rows("/data/trades", {"after": str(max(0, since_ns // SECOND - 1))})
+        return account_fills(rows, self.session.credentials.key, self._key.funder, self.registry)
+
+    async def held_natives(self) -> list[str]:
+        """Slugs of all markets of which the wallet holds a token, by the Data API: some seconds old."""
+        return await self._data.slugs({row.condition_id for row in await self._held() if row.condition_id})
 
     async def balances(self) -> Balances:
         """The funder wallet's pUSD. Resting purchases are not deducted by the venue."""
@@ -293,7 +302,7 @@ class PolymarketTrading:
         every token that an order of this process was about is read as well.
         """
         claims = {
-            self._registry.tokens(market).token(outcome): Claim(market, outcome)
+            self.registry.tokens(market).token(outcome): Claim(market, outcome)
             for market in sorted(self._known)
             for outcome in Outcome
         }
@@ -303,7 +312,7 @@ class PolymarketTrading:
         found: dict[Claim, Size] = {}
         for token, claim in claims.items():
             query = {
-                "asset_type": self._registry.tokens(claim.market).asset_type,
+                "asset_type": self.registry.tokens(claim.market).asset_type,
                 "token_id": token,
                 "signature_type": str(self._key.signature_type),
             }
@@ -318,16 +327,14 @@ class PolymarketTrading:
 
     def stream(self) -> PolymarketUserStream:
         """Orders and trades of this API key; raises CredentialsError before `connect`."""
-        return PolymarketUserStream(
-            self._config.user_ws_url, self.session.credentials, self._key.funder, self._registry
-        )
+        return PolymarketUserStream(self._config.user_ws_url, self.session.credentials, self._key.funder, self.registry)
 
     async def _held(self) -> list[HeldPosition]:
         return await self._data.held(self._key.funder)
 
     async def _answered(self, order: Prepared, report: OrderReport) -> OrderReport:
         """What an answer to an order says beyond itself; one that is there already is looked up."""
-        self._touched.add(self._registry.tokens(order.intent.claim.market).token(order.intent.claim.outcome))
+        self._touched.add(self.registry.tokens(order.intent.claim.market).token(order.intent.claim.outcome))
         self.notices.heard(report.code)
         took = report.code in ("matched", "delayed", "fok_not_filled", "fak_not_filled")
         if took and order.intent.tif in MARKETABLE:
@@ -353,7 +360,7 @@ class PolymarketTrading:
 
     async def _trades_of(self, order: Prepared, order_id: str) -> list[Trade]:
         """Trades that name an order, as taker or as maker. Asked by market: a match may be filed under either token."""
-        condition = self._registry.tokens(order.intent.claim.market).condition
+        condition = self.registry.tokens(order.intent.claim.market).condition
         rows = await self.session.rows("/data/trades", {"market": condition})
         # pages shift while they are read: a trade listed twice is one trade
         trades = {trade.id: trade for trade in (decode(row, Trade, "trade") for row in rows)}

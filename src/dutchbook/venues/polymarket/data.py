@@ -5,7 +5,7 @@ Never signs, never trades. The native id of a market is its Gamma slug.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
@@ -14,7 +14,7 @@ import msgspec
 from dutchbook.core.account import Resolution
 from dutchbook.core.claim import MarketId, native_of
 from dutchbook.core.clock import MILLISECOND, SECOND
-from dutchbook.core.errors import MalformedFrame, Skip
+from dutchbook.core.errors import Lost, MalformedFrame, Skip
 from dutchbook.core.market import Market
 from dutchbook.core.transport import Request, Response, Transport
 from dutchbook.core.venue import BookSnapshot, VenueMode
@@ -189,6 +189,16 @@ class PolymarketData:
                 raise MalformedFrame("Polymarket positions: next_cursor does not move on")
             query["next_cursor"] = page.next
 
+    async def slugs(self, conditions: Collection[str]) -> list[str]:
+        """Slugs of the markets behind condition ids, open or closed; a condition that Gamma does not list is left out."""
+        found: set[str] = set()
+        wanted = sorted(conditions)
+        for closed in ("false", "true"):
+            for start in range(0, len(wanted), NAMES_PER_REQUEST):
+                names = [("condition_ids", each) for each in wanted[start : start + NAMES_PER_REQUEST]]
+                found.update(row.slug for row in await self._gamma([("closed", closed), *names]))
+        return sorted(found)
+
     def stream(self, markets: Sequence[Market]) -> PolymarketBookStream:
         """Books of these markets on one socket, however many; `streams` splits them as the venue suits."""
         tokens = {market.id: self._registry.tokens(market.id) for market in markets}
@@ -246,8 +256,12 @@ class PolymarketData:
         return check_answer(await self._send(url), what)
 
     async def _send(self, url: str) -> Response:
+        """The answer to a read; one that is lost is asked for once more."""
         request = Request("GET", url, {"User-Agent": USER_AGENT}, timeout_ns=self._config.read_timeout_ns)
-        return await self._transport.send(request)
+        try:
+            return await self._transport.send(request)
+        except Lost:
+            return await self._transport.send(request)
 
 
 class _Named(msgspec.Struct):

@@ -170,6 +170,7 @@ class HeldPosition(msgspec.Struct):
     """A row of the Data API's positions, which may be some seconds old."""
 
     token_id: str
+    condition_id: str = ""
 
 
 class Holdings(msgspec.Struct):

@@ -113,6 +113,9 @@ class Session:
         bucket.take(cost, clock.monotonic())
         if wait_ns:
             await clock.sleep(wait_ns)
+            if clock.wall() > send_by_ns:
+                # a busy or sleeping machine: the wait took longer than was asked for
+                raise NotSent("not written: it is past its deadline")
         response = await self._write("POST", path, body, timeout_ns=self.config.order_timeout_ns)
         self.limits.heard(bucket, response.status, response.headers, clock.monotonic())
         return response

@@ -1,0 +1,209 @@
+"""`dutchbook docs faults`: docs/faults.md, written from docs/faults.json, which holds what the long runs measured.
+
+`--take` adds the JSON of a run to docs/faults.json: the long run of all kinds, the run of each kind alone, the mutants, the
+peers. The page shows nothing that is not in that file, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from dutchbook.cli.output import ExitStatus, note, say
+from dutchbook.core.errors import SettingsError
+
+COMMAND = "dutchbook docs faults"
+DATA = Path("docs/faults.json")
+PAGE = Path("docs/faults.md")
+
+
+def faults(
+    check: Annotated[bool, typer.Option("--check", help="Only say whether the page is up to date.")] = False,
+    run: Annotated[Path | None, typer.Option(help="JSON of a long `dutchbook torture --json`.")] = None,
+    alone: Annotated[Path | None, typer.Option(help="JSON of `dutchbook torture --alone --json`.")] = None,
+    mutants: Annotated[Path | None, typer.Option(help="JSON of benchmarks/mutants.py.")] = None,
+    peers: Annotated[Path | None, typer.Option(help="The tables of `dutchbook bench peers` as Markdown.")] = None,
+    commit: Annotated[str, typer.Option(help="What the runs were made on.")] = "",
+) -> None:
+    """Write docs/faults.md from docs/faults.json, after taking new results into it."""
+    data = msgspec.json.decode(DATA.read_bytes()) if DATA.exists() else {}
+    for key, path in (("run", run), ("alone", alone), ("mutants", mutants)):
+        if path is not None:
+            data[key] = _slim(msgspec.json.decode(_read(path)))
+            if commit:
+                data.setdefault("commits", {})[key] = commit
+    if peers is not None:
+        data["peers"] = _read(peers).decode()
+    text = page(data)
+    if check:
+        if not PAGE.exists() or PAGE.read_text() != text:
+            note(f"{PAGE} is not what {DATA} says; run `{COMMAND}`")
+            raise typer.Exit(ExitStatus.FAILED)
+        say(f"{PAGE} is up to date")
+        return
+    DATA.write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n")
+    PAGE.write_text(text)
+    say(f"wrote {PAGE}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _slim(result: Any) -> Any:
+    """Without what changes from machine to machine and is shown nowhere."""
+    if isinstance(result, dict):
+        return {key: value for key, value in result.items() if key != "traces"}
+    return result
+
+
+def page(data: dict[str, Any]) -> str:
+    """The whole text of docs/faults.md."""
+    from dutchbook.torture.kinds import KINDS
+
+    parts = [
+        "# Faults",
+        f"Written by `{COMMAND}` from `docs/faults.json`; do not edit. The real engine, adapters and simulators "
+        f"run in one process "
+        "on virtual time, over the bytes of the real protocols and a real SQLite file; every fault is drawn from "
+        "the seed, and a "
+        "seed repeats exactly: `dutchbook torture --seeds N:N --trace` prints it.",
+        *_rules(),
+        *_run(data),
+        *_alone(data, {kind.name: kind.words for kind in KINDS}),
+        *_coverage(data),
+        *_mutants(data),
+    ]
+    if "peers" in data:
+        parts += [
+            "## The same plain faults, and what others do",
+            "`dutchbook bench peers` and `benchmarks/peers_kalshi.py`: one purchase of ten contracts through "
+            "dutchbook's engine, and "
+            "through the venues' own packages used as a plain bot uses them: *once* (an exception is a failure), "
+            "*again* (a new "
+            "order after an exception), *same* (the same order posted again). That an exception means failure is "
+            "the bot's reading; "
+            "the packages do not claim it.",
+            data["peers"].strip(),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _rules() -> list[str]:
+    from dutchbook.torture.rules import STATED
+
+    lines = "\n".join(f"* {rule}" for rule in STATED)
+    return ["## What must hold at every step", lines]
+
+
+def _run(data: dict[str, Any]) -> list[str]:
+    run = data.get("run")
+    if run is None:
+        return []
+    verdict = (
+        "no rule was broken"
+        if not run["violations"]
+        else f"**{run['violations']} rules were broken**, first in seed {run['first_failing_seed']}"
+    )
+    on = data.get("commits", {}).get("run", "")
+    text = (
+        f"`dutchbook torture --seeds {run['first_seed']}:{run['last_seed']}`{f' on {on}' if on else ''}: "
+        f"{run['seeds']:,} seeds, "
+        f"{run['trades']:,} trades, {run['orders']:,} orders, {sum(run['faults'].values()):,} faults, "
+        f"{run['generations']:,} "
+        f"processes: {verdict}. {run['seeds_per_second']} seeds a second on 2 cores. No identity was sent twice "
+        f"({run['identities_sent_twice']}); orders held for ended without a fill that had one: "
+        f"{run['false_ends']}. Legs stood "
+        f"unequal for {run['unhedged_seconds']:,.0f} virtual seconds in all, "
+        f"{run['unhedged_seconds'] / max(1, run['trades']):.2f} a "
+        f"trade; {run['naked']:,} trades were NAKED for a time."
+    )
+    ends = ", ".join(f"{count:,} {phase}" for phase, count in sorted(run["phases"].items(), key=lambda p: -p[1]))
+    return ["## The long run", text, f"The trades ended as: {ends}."]
+
+
+def _alone(data: dict[str, Any], words: dict[str, str]) -> list[str]:
+    alone = data.get("alone")
+    if alone is None:
+        return []
+    rows = [
+        "| fault | what it is | strikes (Kalshi / Polymarket) | trades met | locked | flat | failed | bought "
+        "twice | false ends | "
+        "unhedged s a trade | mean P&L of a trade met |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for kind, one in alone.items():
+        met = one["met"].get(kind, {})
+        count = sum(met.values())
+        locked = met.get("settled", 0) + met.get("locked", 0)
+        flat = met.get("flat", 0) + met.get("rolled_back", 0) + met.get("exited", 0)
+        venues = {
+            venue: sum(c for k, _, v, c in one["coverage"] if k == kind and v == venue)
+            for venue in ("kalshi", "polymarket")
+        }
+        profit = f"{one['profits'].get(kind, 0) / count / 1_000_000:+.3f}" if count else "–"
+        rows.append(
+            f"| {kind} | {words.get(kind, '')} | {venues['kalshi']} / {venues['polymarket']} | {count} | {locked} "
+            f"| {flat} | "
+            f"{met.get('failed', 0)} | {one['overfilled']} | {one['false_ends']} | "
+            f"{one['unhedged_seconds'] / max(1, one['trades']):.2f} | {profit} |"
+        )
+    seeds = next(iter(alone.values()))["seeds"]
+    return [
+        "## Each fault alone",
+        f"`dutchbook torture --alone --seeds 1:{seeds}`: for each kind {seeds} seeds in which nothing else "
+        f"strikes. *Strikes* count "
+        "trades that had a leg there and were under way or locked; *trades met* were under way. *Locked* "
+        "includes those paid later. "
+        "*Bought twice* are orders that filled more than they asked (a request that the network delivered twice, "
+        "at a venue that "
+        "does not refuse it): the surplus is found by reading the fills, booked, and balanced like any other. Dollars.",
+        "\n".join(rows),
+    ]
+
+
+def _coverage(data: dict[str, Any]) -> list[str]:
+    run = data.get("run")
+    if run is None:
+        return []
+    phases = ["executing", "partial", "hedging", "unwinding", "settling", "naked", "locked"]
+    counts: dict[tuple[str, str], dict[str, int]] = {}
+    for kind, phase, venue, count in run["coverage"]:
+        counts.setdefault((kind, venue), {})[phase] = count
+    rows = ["| fault | leg at | " + " | ".join(phases) + " |", "|---" * (len(phases) + 2) + "|"]
+    thin = 0
+    for (kind, venue), by_phase in sorted(counts.items()):
+        thin += sum(0 < by_phase.get(phase, 0) < 50 for phase in phases)
+        rows.append(
+            f"| {kind} | {venue} | " + " | ".join(str(by_phase.get(phase, 0) or "–") for phase in phases) + " |"
+        )
+    return [
+        "## Coverage",
+        f"How often each fault struck while a trade with a leg at that venue was in each state, in the long run. "
+        f"{thin} cells were hit, but fewer than 50 times; – was never hit. PARTIAL ends in the same instant "
+        f"unless a book is missing "
+        "or the last orders brought nothing.",
+        "\n".join(rows),
+    ]
+
+
+def _mutants(data: dict[str, Any]) -> list[str]:
+    mutants = data.get("mutants")
+    if mutants is None:
+        return []
+    rows = ["| mistake | caught at seed | by the rule |", "|---|---|---|"]
+    for one in mutants:
+        caught = one["caught_at"]
+        rows.append(f"| {one['mutant']} | {'**not caught**' if caught is None else caught} | {one['rule']} |")
+    return [
+        "## Mistakes that it catches",
+        "`python benchmarks/mutants.py`: one line of the engine changed, and the first seed (of at most 1,000) "
+        "that breaks a rule.",
+        "\n".join(rows),
+    ]

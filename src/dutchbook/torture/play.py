@@ -1,0 +1,438 @@
+"""One seed: the real engine on the stage in foul weather, through deaths and restarts, then calm, and the books compared.
+
+`play(seed)` is a function of the seed and of nothing else: the same seed gives the same trace to the byte.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from dutchbook.core.clock import MILLISECOND, MINUTE, SECOND
+from dutchbook.core.errors import LedgerError
+from dutchbook.core.facts import Alarmed, KillSwitchSet
+from dutchbook.core.mode import Mode
+from dutchbook.core.money import Cash, Rate, Size
+from dutchbook.core.position import TradeBook
+from dutchbook.core.transport import Request
+from dutchbook.engine.config import EngineConfig
+from dutchbook.engine.proof import differences
+from dutchbook.execution.leaving import ExitRule
+from dutchbook.feed.connection import KeepAlive
+from dutchbook.feed.virtual_time import VirtualClock, VirtualLoop, run_virtual
+from dutchbook.ledger.journal import Journal
+from dutchbook.ledger.projection import Ledger
+from dutchbook.risk.breakers import BreakerLimits
+from dutchbook.risk.limits import RiskLimits
+from dutchbook.simulator.delivery import Latency
+from dutchbook.simulator.kalshi.exchange import KalshiExchange
+from dutchbook.simulator.polymarket.exchange import PolymarketExchange
+from dutchbook.simulator.polymarket.signing import SignedFields, exchange_for, order_hash
+from dutchbook.torture.cells import Cells
+from dutchbook.torture.generation import Generation, Ground
+from dutchbook.torture.network import Network, Posted, posted
+from dutchbook.torture.rules import Rules, Violation
+from dutchbook.torture.stage import Stage
+from dutchbook.torture.venue_faults import Exchanges
+from dutchbook.torture.weather import Weather
+
+ORIGIN_NS: Final = 1_795_000_000 * SECOND
+DOLLAR: Final = 1_000_000
+CASH: Final = 1_000 * DOLLAR
+PERCENT: Final = 10**10
+MOVES: Final = 50
+"""Moves of the world before its questions are paid."""
+PATIENCE_NS: Final = 6 * MINUTE
+"""Virtual time in which, once the weather is calm, everything has to come to its end."""
+MOST_GENERATIONS: Final = 40
+
+LIMITS: Final = RiskLimits(
+    min_bet=Cash(DOLLAR),
+    max_bet=Cash(40 * DOLLAR),
+    min_roi=Rate(PERCENT // 4),
+    max_roi=Rate(50 * PERCENT),
+    min_edge=Rate(2 * PERCENT),
+    min_profit=Cash(DOLLAR // 100),
+    max_daily_trades=500,
+    max_daily_loss=Cash(60 * DOLLAR),
+    min_platform_balance=Cash(5 * DOLLAR),
+    max_event_exposure=Cash(100 * DOLLAR),
+    max_order_contracts=Size(100 * DOLLAR),
+    cooldown_ns=300 * MILLISECOND,
+    close_margin_ns=60 * SECOND,
+    balance_max_age_ns=30 * SECOND,
+    feed_silent_ns=5 * SECOND,
+)
+
+
+def engine_config(draw: random.Random) -> EngineConfig:
+    """The engine's own settings, some of them drawn: an early exit rule, and how the legs' odds are judged."""
+    # with its usual breakers a foul seed would soon stop trading; a part of the seeds keeps them
+    loose = BreakerLimits(rejections=10_000, unknown_orders=10_000) if draw.random() < 0.8 else BreakerLimits()
+    leaving = ExitRule(Cash(DOLLAR // 50), Rate(100 * PERCENT), 2 * SECOND) if draw.random() < 0.25 else None
+    return EngineConfig(
+        mode=Mode.LIVE,
+        limits=LIMITS,
+        zone=ZoneInfo("UTC"),
+        keep_alive=KeepAlive(every_ns=2 * SECOND, silent_ns=6 * SECOND),
+        breakers=loose,
+        require_confident_edge=False,
+        balance_every_ns=3 * SECOND,
+        results_every_ns=4 * SECOND,
+        confirm_every_ns=4 * SECOND,
+        venues_every_ns=10 * SECOND,
+        publish_every_ns=2 * SECOND,
+        commands_every_ns=0,
+        early_exit=leaving,
+        exits_every_ns=SECOND,
+    )
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a seed. Times are virtual seconds; cash in millionths."""
+
+    seed: int
+    mood: str = ""
+    violations: list[Violation] = field(default_factory=list)
+    trades: int = 0
+    phases: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    cells: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    met: dict[str, Counter[str]] = field(default_factory=dict)
+    """By kind of fault, how the trades ended that it met under way."""
+    profit_met: Counter[str] = field(default_factory=Counter)
+    """By kind of fault, the results of those trades, millionths."""
+    overfilled: int = 0
+    """Orders that filled more than they asked."""
+    generations: int = 0
+    orders: int = 0
+    false_ends: int = 0
+    repeated: int = 0
+    unhedged_s: float = 0.0
+    naked: int = 0
+    pnl: int = 0
+    alarms: Counter[str] = field(default_factory=Counter)
+    trace: str = ""
+    virtual_s: float = 0.0
+    lines: list[str] = field(default_factory=list)
+    """The whole trace in words, where it was asked for."""
+
+
+def play(
+    seed: int, kinds: Collection[str] | None = None, *, trace: bool = False, folder: Path | None = None
+) -> Outcome:
+    """Play one seed. `kinds` restricts the faults; `trace` keeps every fault, request and fact in words."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    loop = VirtualLoop()
+    shm = Path("/dev/shm")
+    place = folder or (shm if shm.is_dir() else None)
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with tempfile.TemporaryDirectory(dir=place, prefix="torture") as ledger_folder:
+            run = _Run(seed, kinds, loop, Path(ledger_folder) / "ledger.db", trace)
+            run_virtual(loop, run.whole())
+            return run.outcome
+    finally:
+        if collecting:
+            gc.enable()
+        gc.collect(1)
+
+
+class _Entropy:
+    def __init__(self, seed: str) -> None:
+        self._random = random.Random(seed)
+
+    def bits(self, count: int) -> int:
+        return self._random.getrandbits(count)
+
+
+class _Run:
+    def __init__(self, seed: int, kinds: Collection[str] | None, loop: VirtualLoop, path: Path, trace: bool) -> None:
+        self.outcome = Outcome(seed)
+        self._seed = seed
+        self._trace = trace
+        self._digest = hashlib.sha256()
+        self._draw = random.Random(f"{seed}:run")
+        self._clock = VirtualClock(loop, ORIGIN_NS)
+        self._process_clock = VirtualClock(loop, ORIGIN_NS)
+        self._kalshi, self._polymarket = KalshiExchange(seed), PolymarketExchange(seed)
+        self._stage = Stage(seed, self._kalshi, self._polymarket)
+        self._stage.build(ORIGIN_NS)
+        self._network = Network(self._clock)
+        self._weather = Weather(seed, kinds)
+        self._cells = Cells()
+        self._rules = Rules(
+            self._still_open,
+            self._clock.wall,
+            self._process_clock.wall,
+            LIMITS.max_bet,
+            LIMITS.max_event_exposure,
+            LIMITS.max_daily_loss,
+        )
+        half = CASH // 2
+        kalshi = self._kalshi.add_account("trader", {0: half, 2: half}, ORIGIN_NS)
+        polymarket = self._polymarket.add_account("trader", {0: CASH}, ORIGIN_NS)
+        self._exchanges = Exchanges(
+            self._kalshi,
+            self._polymarket,
+            self._clock.wall,
+            self._stage.places,
+            self._stage.partners,
+            "trader",
+            (0, 2),
+            self._flush,
+        )
+        self._weather.on_strike = self._struck
+        self._weather.exchanges = self._exchanges
+        self._network.weather = self._network.streams = self._weather
+        self._ground = Ground(
+            venues={
+                "http://kalshi": self._kalshi,
+                "ws://kalshi": self._kalshi,
+                "http://poly": self._polymarket,
+                "ws://poly": self._polymarket,
+            },
+            kalshi_fields=kalshi.fields,
+            polymarket_fields=polymarket.fields,
+            links=self._stage.links,
+            network=self._network,
+            weather=self._weather,
+            ledger=path,
+            clock=self._process_clock,
+            latency=Latency((5 * MILLISECOND, 40 * MILLISECOND), (5 * MILLISECOND, 40 * MILLISECOND), seed),
+            config=engine_config(random.Random(f"{seed}:config")),
+            entropy=lambda number: _Entropy(f"{seed}:process {number}"),
+            power_safe=self._draw.random() < 0.3,
+            appended=self._appended,
+            leaving=self._leaving,
+        )
+        self._now_alive: Generation | None = None
+
+    # -- the whole -----------------------------------------------------------------------------------------------------
+
+    async def whole(self) -> None:
+        """Trade in the weather, pay in the weather, then calm, wait, compare."""
+        outcome, stage, weather = self.outcome, self._stage, self._weather
+        outcome.mood = weather.mood
+        for _ in range(MOVES):
+            await self._step(stage.pause())
+            stage.move(self._clock.wall())
+            self._flush()
+        for values in stage.results():
+            await self._step(stage.pause())
+            weather.settle(self._exchanges, values, self._clock.wall())
+        for _ in range(12):
+            await self._step(SECOND)
+        await self._calm()
+        self._report()
+
+    async def _step(self, pause_ns: int) -> None:
+        """Let time pass, let things happen, and see that a process lives."""
+        await self._clock.sleep(pause_ns)
+        now = self._clock.wall()
+        self._weather.venue_event(self._exchanges, now)
+        self._weather.process_event(self._process_clock, now)
+        await self._live()
+        generation = self._now_alive
+        if generation is not None:
+            self._operate(generation)
+            self._rules.step(generation.engine, self._kalshi.statement("trader"), self._polymarket.statement("trader"))
+
+    async def _live(self) -> None:
+        """Bury a process that has died or failed; begin the next one after a while, as its keeper would."""
+        generation = self._now_alive
+        if generation is not None and generation.engine.desk.failure is not None:
+            if generation.failed is not None:
+                self._rules.broken("the engine does not fail", repr(generation.failed))
+            generation.kill("the engine failed")
+        if generation is not None and generation.dead:
+            self._say(f"process {generation.number} died: {generation.dead}")
+            self._now_alive = None
+            writing = generation.journal._left is not None
+            await generation.bury()
+            self._check_journal(None, died_writing=writing)
+            await self._clock.sleep(self._draw.randint(20, 1500) * MILLISECOND)
+        if self._now_alive is None and (self.outcome.generations < MOST_GENERATIONS or self._weather.calm):
+            await self._begin()
+
+    async def _begin(self) -> None:
+        self.outcome.generations += 1
+        try:
+            generation = Generation(self.outcome.generations, self._ground)
+        except LedgerError as error:
+            self._rules.broken("a dead process leaves a readable ledger", str(error))
+            return
+        self._now_alive = generation
+        await generation.begin()
+
+    def _operate(self, generation: Generation) -> None:
+        """What the operator does: takes the kill switch back when it was thrown by a breaker and the trades are equal again."""
+        ledger = generation.engine.desk.ledger
+        switch = ledger.kill_switch
+        if switch is None or generation.dead or generation.engine.desk.failure is not None:
+            return
+        if "loss" not in switch.reason and self._draw.random() < 0.2:
+            generation.engine.desk.record(KillSwitchSet(False, "looked at", "operator"))
+
+    async def _calm(self) -> None:
+        """No faults from here: everything must come to its end, and the books must agree."""
+        weather = self._weather
+        weather.calm = True
+        weather.venue_event(self._exchanges, self._clock.wall())
+        deadline = self._clock.wall() + PATIENCE_NS
+        while self._clock.wall() < deadline:
+            await self._step(SECOND)
+            generation = self._now_alive
+            if generation is None:
+                continue
+            generation.engine.halt_entries()
+            if generation.journal._filling:
+                generation.journal.free_disk()
+            if self._clock.wall() > deadline - PATIENCE_NS + 30 * SECOND and self._quiet(generation):
+                break
+        generation = self._now_alive
+        if generation is None:
+            self._rules.broken(
+                "the engine starts in calm weather", f"not within {self.outcome.generations} generations"
+            )
+            return
+        ledger = generation.engine.desk.ledger
+        self._rules.ended(ledger)
+        await self._compare(generation)
+        self._check_journal(ledger)
+        self._digest.update(generation.journal.head.encode())
+        await generation.bury()
+
+    def _quiet(self, generation: Generation) -> bool:
+        engine = generation.engine
+        return not engine.desk.ledger.open and not engine.desk.ledger.working
+
+    async def _compare(self, generation: Generation) -> None:
+        engine = generation.engine
+        mismatches: list[str] = []
+        for _ in range(8):
+            for venue in engine.desk.trading:
+                if await engine.accounts.refresh(venue) and engine.accounts.settled_with(venue):
+                    engine.accounts.true_up(venue)
+            mismatches = await differences(engine.desk.ledger, engine.desk.trading)
+            if not mismatches:
+                break
+            await self._clock.sleep(5 * SECOND)
+        self._rules.agree(mismatches)
+        kalshi, polymarket = self._kalshi.statement("trader"), self._polymarket.statement("trader")
+        wealth = int(sum(kalshi["cash"].values()) + polymarket["cash"] + polymarket["pending_cash"])
+        if not engine.desk.ledger.open:
+            self._rules.wealth(wealth, engine.desk.ledger)
+
+    def _check_journal(self, live: Ledger | None, *, died_writing: bool = False) -> None:
+        try:
+            journal = Journal.read(self._ground.ledger)
+        except LedgerError as error:
+            if self._rules.fold.facts:
+                self._rules.broken("a dead process leaves a readable ledger", str(error))
+            return
+        self._rules.journal(journal, live, died_writing=died_writing)
+        journal.close()
+
+    # -- what is heard -------------------------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        if self._network.transport is not None:
+            self._network.transport.flush()
+
+    def _appended(self, facts: Any) -> None:
+        self._rules.appended(facts)
+        for fact in facts:
+            if isinstance(fact, Alarmed):
+                self.outcome.alarms[fact.code] += 1
+            self._say(str(fact))
+
+    def _leaving(self, request: Request) -> None:
+        self._rules.leaving(request, _identity)
+        order = posted(request, self._clock.wall())
+        if order is not None:
+            self.outcome.orders += 1
+            self._digest.update(f"{self._clock.wall()} ".encode() + order.body)
+            self._say(f"-> {order.venue} {order.action} {order.identity}")
+
+    def _struck(self, kind: str, where: str) -> None:
+        generation = self._now_alive
+        ledger = None if generation is None else generation.engine.desk.ledger
+        self._cells.strike(kind, where, ledger, self._trade_of(where))
+        self._say(f"FAULT {kind}: {where}")
+
+    def _still_open(self, market: str) -> bool:
+        venue, _, native = market.partition(":")
+        return self._exchanges.of(venue).is_open(native)
+
+    def _trade_of(self, where: str) -> TradeBook | None:
+        generation = self._now_alive
+        words = where.split(" ")
+        if generation is None or len(words) != 3 or words[1] != "order":
+            return None
+        wanted = words[2]
+        for order in reversed(self._network.orders[-4:]):
+            if order.identity == wanted:
+                found = generation.engine.desk.identities.get(_identity(order))
+                return None if found is None else generation.engine.desk.ledger.trades.get(found[0])
+        return None
+
+    def _say(self, text: str) -> None:
+        if self._trace:
+            self.outcome.lines.append(f"{(self._clock.wall() - ORIGIN_NS) / SECOND:9.3f}  {text}")
+
+    # -- the report ----------------------------------------------------------------------------------------------------
+
+    def _report(self) -> None:
+        outcome, rules = self.outcome, self._rules
+        trades = rules.fold.trades
+        outcome.violations = rules.violations
+        outcome.trades = len(trades)
+        outcome.phases = Counter(trade.phase.value for trade in trades.values())
+        outcome.kinds, outcome.cells = self._cells.kinds, self._cells.cells
+        for kind, met in self._cells.met.items():
+            ended = [trades[trade] for trade in met if trade in trades]
+            outcome.met[kind] = Counter(trade.result for trade in ended)
+            outcome.profit_met[kind] = sum(trade.pnl for trade in ended)
+        outcome.overfilled = sum(row.filled > row.plan.size for t in trades.values() for row in t.orders())
+        outcome.naked = outcome.alarms["naked"]
+        outcome.false_ends, outcome.repeated = rules.false_ends, rules.repeated
+        outcome.unhedged_s = rules.unhedged_ns / SECOND
+        outcome.pnl = sum(trade.pnl for trade in trades.values())
+        outcome.virtual_s = (self._clock.wall() - ORIGIN_NS) / SECOND
+        for violation in rules.violations:
+            self._digest.update(violation.text.encode())
+        outcome.trace = self._digest.hexdigest()
+
+
+def _identity(order: Posted) -> str:
+    """What the ledger calls an order on the wire: Kalshi's client id, Polymarket's hash."""
+    if order.venue == "kalshi":
+        return order.identity
+    content = order.content
+    fields = SignedFields(
+        salt=int(content["salt"]),
+        maker=content["maker"],
+        signer=content["signer"],
+        token_id=int(content["tokenId"]),
+        maker_amount=int(content["makerAmount"]),
+        taker_amount=int(content["takerAmount"]),
+        side=0 if content["side"].lower() == "buy" else 1,
+        signature_type=int(content["signatureType"]),
+        timestamp=int(content["timestamp"]),
+        metadata=content["metadata"],
+        builder=content["builder"],
+    )
+    return "0x" + order_hash(fields, exchange_for(fields.token_id, False)).hex()
