@@ -113,6 +113,13 @@ def test_the_smallest_purchase_that_a_venues_least_cash_allows_is_considered() -
     assert best(books, holding(YES, 6 * MICRO), holding(NO, 0)).count == 2 * MICRO
 
 
+def test_what_is_equal_already_is_never_sold_to_make_the_rest_equal() -> None:
+    """Both bids together pay more than a dollar; but if one of two sales missed, more would stand alone than before."""
+    books = {KALSHI: book(KALSHI, [(60, 100)], [(62, 100)]), POLYMARKET: book(POLYMARKET, [(40, 100)], [(45, 100)])}
+    ways = balancings([holding(YES, 12 * MICRO), holding(NO, 7 * MICRO)], DOLLAR, TEN, books, MARKETS)
+    assert ways and min(way.count for way in ways) == 7 * MICRO
+
+
 def test_without_a_whole_way_the_part_that_the_book_takes_is_sold() -> None:
     books = {KALSHI: book(KALSHI, [(38, 4)], [(42, 100)]), POLYMARKET: book(POLYMARKET)}
     holdings = [holding(YES, 10 * MICRO), holding(NO, 0)]
@@ -193,7 +200,7 @@ def value_of(
 def test_the_chosen_way_is_never_worse_than_another(
     scene: tuple[list[Holding], dict[MarketId, Book], dict[MarketId, Market], Size],
 ) -> None:
-    """Against every whole count, priced independently."""
+    """Against every whole count between the smallest and the largest holding, priced independently."""
     holdings, books, markets, target = scene
     ways = balancings(holdings, DOLLAR, target, books, markets)
     values = [way.value for way in ways]
@@ -201,7 +208,9 @@ def test_the_chosen_way_is_never_worse_than_another(
     for way in ways:
         assert way.value == value_of(way, holdings, books, markets)
     most = max(h.held for h in holdings)
-    for count in range(0, most + 1, MICRO):
+    least = min(h.held for h in holdings)
+    assert all(least <= way.count <= most for way in ways)
+    for count in range(-(-least // MICRO) * MICRO, most + 1, MICRO):
         whole = _exactly(holdings, Size(count), books, markets)
         # between two level ends the value is linear but for the rounding of fees
         if whole is not None:

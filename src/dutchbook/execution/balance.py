@@ -201,15 +201,17 @@ def slices(
 def candidate_counts(
     holdings: Sequence[Holding], target: Size, books: Mapping[MarketId, Book], markets: Mapping[MarketId, Market]
 ) -> list[int]:
-    """Counts worth pricing, never above the largest holding: what is held, the target, nothing, the ends of levels, and the
-    smallest purchase that a venue's least cash allows at each level's price.
+    """Counts worth pricing, between the smallest and the largest holding: what is held, the target, the ends of levels, and
+    the smallest purchase that a venue's least cash allows at each level's price. What is equal already stays: selling it too
+    could leave more unhedged than there was (an early exit is another decision).
 
     A level's end is floored to a lot that every leg's purchase may have; every count also to whole contracts and one more or
     less, because fine sizes have no workable price at some ticks and fees round per order.
     """
     most = max(0, *(holding.held for holding in holdings))
+    fewest = max(0, min(holding.held for holding in holdings))
     lot = max(markets[holding.claim.market].take_lot for holding in holdings)
-    counts = {0, int(target), *(int(holding.held) for holding in holdings)}
+    counts = {int(target), *(int(holding.held) for holding in holdings)}
     for holding in holdings:
         book = books.get(holding.claim.market)
         if book is None or not book.live:
@@ -227,7 +229,7 @@ def candidate_counts(
             counts.add(reached // lot * lot)
     whole = {count // MICRO * MICRO for count in counts}
     counts |= whole | {count + step for count in whole for step in (-MICRO, MICRO)}
-    return sorted(count for count in counts if 0 <= count <= most)
+    return sorted(count for count in counts if fewest <= count <= most)
 
 
 def _way(

@@ -146,6 +146,7 @@ class Generation:
     async def begin(self) -> None:
         """Start the engine. A death meanwhile, or a venue that cannot be read, ends the generation: see `dead`."""
         start = asyncio.ensure_future(self.engine.start())
+        start.add_done_callback(_heard)
         while not start.done() and not self.dead:
             await asyncio.wait({start}, timeout=0.02)
         if not start.done():
@@ -176,6 +177,12 @@ class Generation:
         """What made the engine stop by itself; a ledger that could not be written is the fault's doing."""
         failure = self.engine.desk.failure
         return None if isinstance(failure, LedgerError | Crash) else failure
+
+
+def _heard(start: asyncio.Future[None]) -> None:
+    """Nobody may be waiting any more for a start that has died."""
+    if not start.cancelled():
+        start.exception()
 
 
 def _sides(ground: Ground, seam: Seam, entropy: Any) -> dict[str, VenueSide]:

@@ -142,7 +142,12 @@ def play(
     try:
         with tempfile.TemporaryDirectory(dir=place, prefix="torture") as ledger_folder:
             run = _Run(seed, kinds, loop, Path(ledger_folder) / "ledger.db", trace)
-            run_virtual(loop, run.whole())
+            try:
+                run_virtual(loop, run.whole())
+            except RuntimeError as error:
+                # a task or callback that failed unheard: a run with a hidden error proves nothing
+                text = f"{error}: {type(error.__cause__).__name__}: {error.__cause__}"
+                run.outcome.violations.append(Violation("no error is hidden", ORIGIN_NS, text))
             return run.outcome
     finally:
         if collecting:
