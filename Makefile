@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 SECONDS ?= 30
 SEED ?= 1
+SOAK ?= 2000
 
 .PHONY: help demo test check bench soak clean
 
@@ -48,7 +49,9 @@ bench: $(VENV)/test.stamp
 	@$(BIN)/dutchbook bench all
 
 soak: $(VENV)/test.stamp
-	@$(BIN)/dutchbook bench seeds --seeds 1:200
+	@echo "faults: $(SOAK) seeds"; $(BIN)/dutchbook torture --seeds 1:$(SOAK)
+	@echo "property tests on fresh examples"; DUTCHBOOK_FRESH_EXAMPLES=1 $(BIN)/python -m pytest -q -n 2 tests/core tests/opportunity tests/execution tests/ledger
+	@echo "demos in virtual time"; $(BIN)/dutchbook bench seeds --seeds 1:200
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-ledger

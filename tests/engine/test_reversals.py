@@ -12,7 +12,7 @@ from engine.parts import CASH, DOLLAR
 from engine.rig import Rig, cross, play
 
 
-def test_a_trade_that_fails_after_the_lock_reopens_and_is_completed_anew(tmp_path: Path) -> None:
+def test_m30_a_trade_that_fails_after_the_lock_reopens_and_is_completed_anew(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         rig.polymarket.fail_next_trades = 1
         process = await rig.start()
@@ -52,7 +52,7 @@ def test_a_trade_that_fails_after_the_lock_is_unwound_when_that_is_cheaper(tmp_p
     play(tmp_path, story)
 
 
-def test_a_failure_that_the_stream_never_told_is_found_by_asking(tmp_path: Path) -> None:
+def test_m30_a_failure_that_the_stream_never_told_is_found_by_asking(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         rig.polymarket.fail_next_trades = 1
         process = await rig.start()

@@ -231,7 +231,7 @@ def test_a_500_says_nothing_about_the_order_and_is_resolved_by_asking(
     assert len({order.identity for order in rig.network.orders}) == len(rig.network.orders)
 
 
-def test_a_surplus_below_every_minimum_stays_as_dust_and_is_counted(tmp_path: Path) -> None:
+def test_m29_a_surplus_below_every_minimum_stays_as_dust_and_is_counted(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         rig.polymarket.buy_improvement = "shares"
         process = await rig.start()

@@ -74,11 +74,11 @@ def test_nothing_filled_is_a_miss() -> None:
     assert found.turn is Turn.MISS
 
 
-def test_a_resting_order_is_not_a_fill_and_is_taken_out() -> None:
+def test_m30_a_resting_order_is_not_a_fill_and_is_taken_out() -> None:
     assert step(Story().moves("t.0.1", OrderEvent.REST).ends("t.1.1"), deep()) == Cancel("t.0.1")
 
 
-def test_a_delayed_order_is_not_a_fill_and_is_asked_about() -> None:
+def test_m30_a_delayed_order_is_not_a_fill_and_is_asked_about() -> None:
     assert step(Story().moves("t.0.1", OrderEvent.DELAY).ends("t.1.1"), deep()) == Ask("t.0.1")
 
 

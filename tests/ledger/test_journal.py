@@ -151,7 +151,7 @@ TEXTS = ("one", "two", "three", "four")
         ("INSERT INTO journal SELECT 5, at_ns, body, hash FROM journal WHERE seq = 4", "record 5 was altered"),
     ],
 )
-def test_a_changed_record_is_found_and_named(tmp_path: Path, change: str, found: str) -> None:
+def test_b7_a_changed_record_is_found_and_named(tmp_path: Path, change: str, found: str) -> None:
     path = written(tmp_path / "ledger.db", *TEXTS)
     with pytest.raises(LedgerError, match=f"{found}.*restore a backup"):
         verify(tampered(path, change))
@@ -165,7 +165,7 @@ def test_two_records_that_changed_places_are_found(tmp_path: Path) -> None:
         verify(path)
 
 
-def test_a_record_taken_out_and_the_rest_renumbered_is_found(tmp_path: Path) -> None:
+def test_b7_a_record_taken_out_and_the_rest_renumbered_is_found(tmp_path: Path) -> None:
     path = written(tmp_path / "ledger.db", *TEXTS)
     closing_up = [f"UPDATE journal SET seq = {n} WHERE seq = {n + 1}" for n in (2, 3)]
     tampered(path, "DELETE FROM journal WHERE seq = 2", *closing_up)

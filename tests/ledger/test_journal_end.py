@@ -56,7 +56,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("last", [4, 2, 0])
-def test_records_cut_off_at_the_end_are_noticed_and_counted(ledger: Path, last: int) -> None:
+def test_b7_records_cut_off_at_the_end_are_noticed_and_counted(ledger: Path, last: int) -> None:
     with pytest.raises(
         LedgerError, match=rf"ends at record {last}, but .* seen record 5: records missing at the end: {5 - last} "
     ):
@@ -88,7 +88,7 @@ def test_a_ledger_that_was_removed_is_not_begun_anew_beside_its_head_file(ledger
             Journal.write(ledger, PAPER)
 
 
-def test_an_end_that_was_cut_off_and_written_anew_is_noticed(ledger: Path) -> None:
+def test_b7_an_end_that_was_cut_off_and_written_anew_is_noticed(ledger: Path) -> None:
     head = head_path(ledger).read_bytes()
     head_path(ledger).unlink()
     grow(cut(ledger, 3), "FOUR", "FIVE", "SIX")
@@ -137,7 +137,7 @@ def killed(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_head_file_survives_kill_9_with_the_last_record(killed: Path) -> None:
+def test_m34_the_head_file_survives_kill_9_with_the_last_record(killed: Path) -> None:
     head = read_head(killed)
     assert head is not None and head.seq == 14
     assert verify(killed) == 14

@@ -262,7 +262,7 @@ while True:
 
 
 @pytest.mark.parametrize("batches", [1, 7, 60])
-def test_what_was_written_survives_kill_9_and_the_ledger_goes_on(tmp_path: Path, batches: int) -> None:
+def test_m34_what_was_written_survives_kill_9_and_the_ledger_goes_on(tmp_path: Path, batches: int) -> None:
     path = tmp_path / "ledger.db"
     process = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

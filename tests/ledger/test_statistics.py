@@ -234,7 +234,7 @@ def test_a_corrected_payout_counts_on_the_day_of_the_settlement() -> None:
     assert figures(*story).win_rate == 0
 
 
-def test_the_win_rate_is_over_settled_trades_only() -> None:
+def test_m36_the_win_rate_is_over_settled_trades_only() -> None:
     stories = [locked("a", MONDAY), settled("a", MONDAY), locked("b", MONDAY), settled("b", MONDAY, 900)]
     after = figures(*stories, failed("c", MONDAY), rolled_back("d", MONDAY), locked("e", MONDAY))
     assert after.settled == 2
@@ -267,7 +267,7 @@ some_trades = st.lists(st.tuples(st.sampled_from(sorted(STORIES)), st.integers(0
 
 
 @given(some_trades, st.sampled_from(ZONES))
-def test_the_days_add_up_to_the_whole_and_every_trade_is_one_thing(
+def test_m36_the_days_add_up_to_the_whole_and_every_trade_is_one_thing(
     kinds: list[tuple[str, int]], zone: ZoneInfo
 ) -> None:
     ledger = fold(*(STORIES[kind](f"t{n}", MONDAY + late) for n, (kind, late) in enumerate(kinds)))
@@ -282,7 +282,7 @@ def test_the_days_add_up_to_the_whole_and_every_trade_is_one_thing(
     assert whole.realised == sum(ended)
 
 
-def test_the_days_figures_survive_a_restart(tmp_path: Path) -> None:
+def test_m36_the_days_figures_survive_a_restart(tmp_path: Path) -> None:
     stories = [locked("a", MONDAY), rolled_back("b", MONDAY + HOUR), failed("c", MONDAY - DAY), settled("a", MONDAY)]
     identity = Identity("paper", "intl", (), ())
     journal = Journal.write(tmp_path / "ledger.db", identity)
