@@ -201,7 +201,9 @@ def main() -> int:
         if options.only in mutant.name:
             row = trial(mutant, options.seeds)
             rows.append(row)
-            if not options.json:
+            if options.json:
+                print(row, file=sys.stderr, flush=True)
+            else:
                 caught = row["caught_at"]
                 print(
                     f"{mutant.name:48} {'NOT CAUGHT' if caught is None else f'seed {caught}':>12}  {row['rule']}",
