@@ -113,7 +113,7 @@ def _run(data: dict[str, Any]) -> list[str]:
     )
     on = data.get("commits", {}).get("run", "")
     text = (
-        f"`dutchbook torture --seeds {run['first_seed']}:{run['last_seed']}`{f' on {on}' if on else ''}: "
+        f"`dutchbook torture --seeds {run['first_seed']}:{run['last_seed']}`{f' ({on})' if on else ''}: "
         f"{run['seeds']:,} seeds, "
         f"{run['trades']:,} trades, {run['orders']:,} orders, {sum(run['faults'].values()):,} faults, "
         f"{run['generations']:,} "
