@@ -47,7 +47,9 @@ def test_what_was_bought_by_hand_can_be_sold_by_hand_and_no_more_than_that(venue
     assert [(row["action"], row["filled"]) for row in sold.json["orders"]] == [("buy", "6.00"), ("sell", "6.00")]
 
 
-def test_m33_a_resting_order_stays_in_the_book_after_the_command_and_can_be_cancelled_by_the_next(venues: Venues) -> None:
+def test_m33_a_resting_order_stays_in_the_book_after_the_command_and_can_be_cancelled_by_the_next(
+    venues: Venues,
+) -> None:
     rests = order(venues, "buy", market(venues, "kalshi"), "yes", "80", "0.02", "--tif", "gtc", ledger="rest.db")
     assert rests.status == 0, rests.err
     (row,) = rests.json["orders"]
