@@ -133,6 +133,7 @@ def play(
     seed: int, kinds: Collection[str] | None = None, *, trace: bool = False, folder: Path | None = None
 ) -> Outcome:
     """Play one seed. `kinds` restricts the faults; `trace` keeps every fault, request and fact in words."""
+    logging_before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     loop = VirtualLoop()
     shm = Path("/dev/shm")
@@ -150,6 +151,7 @@ def play(
                 run.outcome.violations.append(Violation("no error is hidden", ORIGIN_NS, text))
             return run.outcome
     finally:
+        structlog.configure(**logging_before)
         if collecting:
             gc.enable()
         # a seed leaves cycles behind; all of them are looked for now and then, not while a seed is timed
