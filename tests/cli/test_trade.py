@@ -146,7 +146,7 @@ def test_m47_without_an_engine_marks_and_handing_over_are_booked_by_the_same_rul
         (("mark", "eeee5555", "--leg", "0", "--contracts", "1"), 2, "--reason"),
         (("mark", "eeee5555", "--leg", "0", "--contracts", "1", "--reason", " "), 2, "--reason"),
         (("mark", "eeee5555", "--leg", "0", "--contracts", "one", *WHY), 1, "--contracts: 'one'"),
-        (("hand-over", "cccc3333", "--reason", "x"), 1, "only a naked trade can be handed over"),
+        (("hand-over", "aaaa1111", "--reason", "x"), 1, "only a naked or locked trade can be handed over"),
         (("complete", "deadbeef", "--reason", "x"), 1, "not in this ledger"),
         (("unwind", "cccc3333"), 2, "--reason"),
     ],
@@ -216,7 +216,7 @@ def test_m47_a_running_engine_is_asked_and_a_trade_can_be_looked_at_meanwhile(ve
         over = dutchbook(
             "trade", "hand-over", bought, "--reason", "x", "--ledger", "run.db", "--json", cwd=venues.folder
         )
-        assert over.status == 1 and "only a naked trade" in over.json["text"]
+        assert over.status == 1 and "only a naked or locked trade" in over.json["text"]
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE_S)
     assert Commanded("trade_unwind", f'{{"trade":"{bought}","reason":"enough"}}', "operator") in facts(

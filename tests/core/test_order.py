@@ -48,9 +48,9 @@ def test_only_a_planned_order_can_be_sent() -> None:
     assert [state for state in OrderState if OrderEvent.SEND in ORDER_TABLE[state]] == [OrderState.PLANNED]
 
 
-def test_only_an_unknown_order_can_be_voided() -> None:
+def test_only_an_order_that_a_venue_may_have_forgotten_can_be_voided() -> None:
     voidable = {state for state in OrderState if OrderEvent.VOID in ORDER_TABLE[state]}
-    assert voidable == {OrderState.UNKNOWN, OrderState.VOIDED}
+    assert voidable == {OrderState.UNKNOWN, OrderState.DELAYED, OrderState.VOIDED}
 
 
 def test_an_order_that_the_venue_has_seen_can_no_longer_be_withheld() -> None:
@@ -58,7 +58,9 @@ def test_an_order_that_the_venue_has_seen_can_no_longer_be_withheld() -> None:
 
 
 @pytest.mark.parametrize("event", NEWS)
-@pytest.mark.parametrize("state", [OrderState.SENT, OrderState.DELAYED, OrderState.UNKNOWN, OrderState.DONE])
+@pytest.mark.parametrize(
+    "state", [OrderState.SENT, OrderState.RESTING, OrderState.DELAYED, OrderState.UNKNOWN, OrderState.DONE]
+)
 def test_whatever_a_venue_says_about_an_order_that_left_is_understood(state: OrderState, event: OrderEvent) -> None:
     next_order_state(state, event)
 
@@ -98,3 +100,7 @@ def test_every_state_can_be_reached_from_planned() -> None:
                 reached.add(after)
                 frontier.append(after)
     assert reached == set(OrderState)
+
+
+def test_an_order_that_was_announced_and_then_refused_is_asked_about() -> None:
+    assert next_order_state(OrderState.RESTING, OrderEvent.REJECT) is OrderState.UNKNOWN

@@ -251,6 +251,21 @@ def test_absences_are_kept_as_evidence_with_their_time() -> None:
     assert trade.order("t.0.1").state is OrderState.UNKNOWN
 
 
+@pytest.mark.parametrize("event", [OrderEvent.REST, OrderEvent.DELAY])
+def test_absences_before_the_venue_showed_the_order_prove_nothing_afterwards(event: OrderEvent) -> None:
+    lost = [moved("t.0.1", OrderEvent.LOSE), OrderAbsent("t", "t.0.1", 7), OrderAbsent("t", "t.0.1", 9)]
+    shown = after(*sent("t"), *lost, moved("t.0.1", event), moved("t.0.1", OrderEvent.LOSE))
+    assert shown.order("t.0.1").state is OrderState.UNKNOWN
+    assert shown.order("t.0.1").absences == []
+
+
+def test_an_order_that_comes_back_after_it_was_voided_needs_new_evidence() -> None:
+    gone = [moved("t.0.1", OrderEvent.LOSE), OrderAbsent("t", "t.0.1", 9), moved("t.0.1", OrderEvent.VOID)]
+    for news in (moved("t.0.1", OrderEvent.LOSE), bought("t.0.1", "f1", 4)):
+        row = after(*sent("t"), *gone, news).order("t.0.1")
+        assert (row.state, row.absences) == (OrderState.UNKNOWN, [])
+
+
 def test_a_late_fill_reopens_a_voided_order_and_reserves_its_rest_again() -> None:
     void = [moved("t.0.1", OrderEvent.LOSE), moved("t.0.1", OrderEvent.VOID)]
     trade = after(*sent("t"), *void, bought("t.0.1", "f1", 4))

@@ -65,8 +65,11 @@ def test_only_a_partial_trade_waits_for_its_contracts_to_become_sellable() -> No
     }
 
 
-def test_only_a_naked_trade_is_handed_to_a_person_and_then_the_engine_leaves_it_alone() -> None:
-    assert {phase for phase in Phase if Turn.HAND_OVER in TRADE_TABLE[phase]} == {Phase.NAKED}
+def test_only_a_naked_or_locked_trade_is_handed_to_a_person_and_then_the_engine_leaves_it_alone() -> None:
+    assert {phase for phase in Phase if Turn.HAND_OVER in TRADE_TABLE[phase]} == {
+        Phase.NAKED,
+        Phase.LOCKED,
+    }
     assert Phase.HANDED_OVER not in WORKING
     assert not {Turn.HEDGE, Turn.UNWIND, Turn.STRAND} & set(TRADE_TABLE[Phase.HANDED_OVER])
 

@@ -12,6 +12,7 @@ from dutchbook.execution.leaving import ExitRule
 from dutchbook.ledger.statistics import statistics
 from engine.parts import CASH, CENT, CONFIG, PERCENT
 from engine.rig import Process, Rig, cross, play, uncross
+from engine.test_naked import stranded
 
 RULE = ExitRule(min_profit=Cash(10 * CENT), yield_wanted=Rate(10 * PERCENT), patience_ns=3 * SECOND)
 LEAVING = replace(CONFIG, early_exit=RULE, exits_every_ns=SECOND)
@@ -119,3 +120,16 @@ def test_b5_an_exit_of_which_one_leg_misses_is_balanced_again(tmp_path: Path) ->
         assert rig.wealth() == 2 * CASH + process.trade.pnl
 
     play(tmp_path, story, config=replace(LEAVING, early_exit=replace(RULE, yield_wanted=Rate(60 * PERCENT))))
+
+
+def test_a_trade_that_is_being_worked_on_keeps_its_one_driver(tmp_path: Path) -> None:
+    """Who asks for it again gets the driver that is there; two would ask and decide side by side."""
+
+    async def story(rig: Rig) -> None:
+        process = await stranded(rig)
+        trades = process.engine.trades
+        driver = trades.drive(process.trade)
+        assert trades.drive(process.trade) is driver
+        assert trades.working == 1
+
+    play(tmp_path, story)

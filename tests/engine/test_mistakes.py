@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
 
 from dutchbook.core.clock import MILLISECOND, SECOND
-from dutchbook.core.errors import DutchbookError
+from dutchbook.core.errors import DutchbookError, LedgerError
 from dutchbook.core.facts import OrderMoved
 from dutchbook.core.order import OrderEvent, OrderState
 from dutchbook.core.trade import Phase
 from dutchbook.core.transport import Request
+from dutchbook.engine.reconciliation import Reconciliation
 from dutchbook.torture.network import Fault, answer_with, orders_to, posted, reads_of
 from engine.parts import CASH, LATENCY_NS
 from engine.rig import Rig, cross, play, uncross
@@ -163,5 +165,41 @@ def test_equal_contracts_and_never_equal_dollars(tmp_path: Path) -> None:
         await rig.until(lambda: process.trade.phase is Phase.SETTLED)
         assert process.trade.pnl > 0
         assert rig.wealth() == 2 * CASH + process.trade.pnl
+
+    play(tmp_path, story)
+
+
+def test_a_snapshot_that_cannot_be_published_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(rig: Rig) -> None:
+        process = await rig.start()
+
+        def locked(*arguments: object) -> NoReturn:
+            raise LedgerError("locked by another program")
+
+        monkeypatch.setattr(process.journal, "set_gauge", locked)
+        cross(rig)
+        await rig.until(lambda: bool(process.trades) and not process.trade.working)
+        await rig.wait(10)
+        assert process.engine.desk.failure is None
+        assert process.trade.phase is Phase.LOCKED
+
+    play(tmp_path, story)
+
+
+def test_a_part_that_fails_while_the_engine_starts_keeps_it_from_trading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(rig: Rig) -> None:
+        honest = Reconciliation.round
+
+        async def round_beside_a_failure(self: Reconciliation) -> None:
+            await honest(self)
+            self._desk.fail(ZeroDivisionError("a defect"))
+
+        monkeypatch.setattr(Reconciliation, "round", round_beside_a_failure)
+        process = await rig.start()
+        cross(rig)
+        await rig.wait(3)
+        assert process.trades == []
 
     play(tmp_path, story)

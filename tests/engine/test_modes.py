@@ -16,6 +16,7 @@ from dutchbook.core.trade import Phase
 from dutchbook.execution.leg_order import Verdict
 from dutchbook.opportunity.sizing import SizeLimits, size_bundle
 from dutchbook.risk.approved import Approved
+from dutchbook.torture.network import Fault, lose_request, orders_to
 from engine.parts import CONFIG, DOLLAR
 from engine.rig import Process, Rig, cross, play
 
@@ -147,5 +148,32 @@ def test_a_cycle_answers_for_each_plan_in_its_order(tmp_path: Path) -> None:
         desk.accepting = True
         assert process.engine.pursuit.execute_cycle([first, fresh, second]) == [False, True, False]
         await rig.until(lambda: bool(process.trades) and not process.trade.working)
+
+    play(tmp_path, story)
+
+
+def test_m2_without_the_second_key_nothing_is_sent_for_a_trade_that_was_left_half_done(tmp_path: Path) -> None:
+    """A person is told of its naked leg instead; with the key turned it is worked to its end."""
+
+    async def story(rig: Rig) -> None:
+        rig.network.faults.append(Fault(orders_to("polymarket"), lose_request))
+        process = await rig.start()
+        cross(rig)
+        await rig.until(lambda: len(rig.network.orders) == 2)
+        await rig.wait(1)
+        await rig.die()
+        rig.config = HELD_BACK
+        process = await rig.start()
+        await rig.until(lambda: process.trade.phase is Phase.NAKED, 120)
+        await rig.wait(10)
+        assert len(rig.network.orders) == 2, "what is missing is neither bought nor sold"
+        assert process.alarms.count("executor_disabled") == 1
+        await rig.stop()
+        rig.config = CONFIG
+        process = await rig.start()
+        await rig.until(lambda: not process.trade.working)
+        assert len({leg.held for leg in process.trade.legs}) == 1
+        await rig.idle()
+        assert await rig.mismatches() == []
 
     play(tmp_path, story)

@@ -92,7 +92,6 @@ def test_m47_a_locked_trade_that_the_books_do_not_take_whole_is_left_as_it_is(tm
         text = await refused(rig, "trade_unwind", trade=trade.id, reason=WHY)
         assert "do not take every leg whole" in text
         assert "not unequal" in await refused(rig, "trade_complete", trade=trade.id, reason=WHY)
-        assert "only a naked trade" in await refused(rig, "trade_hand_over", trade=trade.id, reason=WHY)
 
     play(tmp_path, story)
 
@@ -234,5 +233,22 @@ def test_m47_a_repair_is_in_the_journal_before_it_is_done(tmp_path: Path) -> Non
         assert facts[-2:] == ["Commanded", "TradeTurned"]
         unknown = await command(rig, "trade_sell", trade=process.trade.id, reason=WHY)
         assert isinstance(unknown, Answer) and not unknown.done
+
+    play(tmp_path, story)
+
+
+def test_m47_a_locked_trade_that_a_person_sold_by_hand_is_handed_over_and_marked_leg_by_leg(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        process = await rig.start()
+        trade = await lock(rig, process)
+        sent = len(rig.network.orders)
+        await command(rig, "trade_hand_over", trade=trade.id, reason="sold on the web")
+        for leg in ("1", "0"):
+            assert trade.phase is Phase.HANDED_OVER
+            words = {"trade": trade.id, "leg": leg, "contracts": "-10", "cash": "5", "reason": "sold on the web"}
+            assert (await command(rig, "trade_mark", **words)).done
+            await rig.wait(3)
+        assert trade.phase is Phase.FLAT
+        assert len(rig.network.orders) == sent, "nothing is bought back between the two marks"
 
     play(tmp_path, story)

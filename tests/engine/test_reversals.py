@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.order import Action
 from dutchbook.core.trade import Phase
 from dutchbook.torture.line import private_of
-from engine.parts import CASH, DOLLAR
+from dutchbook.torture.network import Fault, answer_with, reads_of
+from engine.parts import CASH, CONFIG, DOLLAR
 from engine.rig import Rig, cross, play
 
 
@@ -157,3 +159,25 @@ def test_a_market_that_pays_before_its_fill_is_final_is_booked_when_it_is(tmp_pa
         assert rig.wealth() == 2 * CASH + process.trade.pnl
 
     play(tmp_path, story)
+
+
+def test_a_fill_that_is_missing_now_and_then_but_is_listed_between_is_not_reversed(tmp_path: Path) -> None:
+    """Only rounds in a row are evidence that the venue took a fill back."""
+
+    async def story(rig: Rig) -> None:
+        rig.polymarket.confirmed_lag_ns = 600 * SECOND
+        process = await rig.start()
+        cross(rig)
+        await rig.until(lambda: bool(process.trades) and not process.trade.working)
+        rig.network.muffled = private_of("polymarket")
+        await rig.wait(70)
+        for _ in range(3):
+            none = Fault(reads_of("poly", "/data/trades"), answer_with(200, b'{"data":[],"next_cursor":"LTE="}'))
+            rig.network.faults.append(none)
+            await process.engine.confirmations.ask()
+            assert none.times == 0
+            await process.engine.confirmations.ask()
+        assert not any(row.reversed for row in process.trade.orders())
+        assert process.trade.phase is Phase.LOCKED
+
+    play(tmp_path, story, config=replace(CONFIG, confirm_every_ns=3600 * SECOND, reconcile_every_ns=3600 * SECOND))

@@ -256,3 +256,27 @@ def test_a_lost_sale_is_not_sold_again(tmp_path: Path) -> None:
     rig = play(tmp_path, story)
     assert [order.action for order in rig.network.orders if order.venue == "kalshi"] == ["bid", "ask"]
     assert_sent_once(rig)
+
+
+def test_a_delayed_order_that_the_venue_forgets_is_voided_by_the_same_evidence(tmp_path: Path) -> None:
+    """Accepted as delayed, and then neither its reads nor its stream know of it: the trade must not wait for ever."""
+
+    async def story(rig: Rig) -> None:
+        accepted = (
+            b'{"success":true,"errorMsg":"","orderID":"0x1","status":"delayed","takingAmount":"","makingAmount":""}'
+        )
+        rig.network.faults.append(Fault(orders_to("polymarket"), answer_with(200, accepted)))
+        process = await rig.start()
+        cross(rig)
+        await rig.until(lambda: bool(process.trades))
+        (delayed,) = process.trade.orders()
+        await rig.until(lambda: delayed.state is OrderState.DELAYED, 5)
+        allowed_ns = delayed.plan.send_by_ns + MARGIN_NS["polymarket"]
+        await rig.until(lambda: not process.trade.working, 120)
+        assert delayed.state is OrderState.VOIDED
+        assert rig.clock.wall() > allowed_ns
+        assert process.trade.phase is Phase.FAILED
+        await rig.idle()
+        assert await rig.mismatches() == []
+
+    assert_sent_once(play(tmp_path, story, delay_ns=3 * SECOND))

@@ -100,6 +100,15 @@ def test_absence_is_evidence_only_past_deadline_and_margin_and_twice() -> None:
         assert isinstance(step(story, thin()), wanted)
 
 
+def test_a_delayed_order_that_the_venue_has_forgotten_ends_by_the_same_evidence() -> None:
+    story = Story().ends("t.0.1", TEN).moves("t.1.1", OrderEvent.DELAY)
+    past = story.trade.order("t.1.1").plan.send_by_ns + 60 * SECOND + 1
+    for wanted in (Ask, Void):
+        story.trade.apply(OrderAbsent("t", "t.1.1", past), 0)
+        assert isinstance(step(story, thin()), wanted)
+    assert story.moves("t.1.1", OrderEvent.VOID).trade.order("t.1.1").ended
+
+
 def test_an_order_with_a_fill_is_never_void() -> None:
     story = Story().ends("t.0.1", TEN).moves("t.1.1", OrderEvent.LOSE)
     for _ in range(3):

@@ -13,6 +13,7 @@ from dutchbook.core.facts import AnyFact, FeeTrued, OrdersPlanned, TradeTurned
 from dutchbook.core.money import RATE_ONE
 from dutchbook.core.order import Action, OrderEvent
 from dutchbook.core.trade import Phase, Turn
+from dutchbook.engine.view import Figures
 from dutchbook.ledger.journal import Identity, Journal
 from dutchbook.ledger.projection import Ledger
 from dutchbook.ledger.statistics import Statistics, local_day, statistics
@@ -296,3 +297,14 @@ def test_m36_the_days_figures_survive_a_restart(tmp_path: Path) -> None:
     today = statistics(after.trades.values(), UTC_ZONE, date(2026, 3, 2))
     assert today == figures(*stories, day=date(2026, 3, 2))
     assert (today.trades, today.realised) == (2, (99 - 20) * CENT)
+
+
+def test_a_clock_that_was_set_back_hides_nothing_of_the_day() -> None:
+    """One trade is touched while the clock stands a day back; the loss of before still counts for today."""
+    story = [*rolled_back("a", MONDAY), *opened("b", MONDAY - DAY)]
+    ledger = Ledger()
+    for at_ns, fact in story:
+        ledger.apply(fact, at_ns)
+    figures = Figures.of(ledger, UTC_ZONE, MONDAY + HOUR)
+    assert figures.realised_today == ledger.trades["a"].pnl < 0
+    assert [trade.id for trade in ledger.newest(since_ns=MONDAY + 1)] == []

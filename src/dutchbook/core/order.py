@@ -84,6 +84,8 @@ ORDER_TABLE: Final[dict[OrderState, dict[OrderEvent, OrderState]]] = {
         _E.LOSE: _S.UNKNOWN,
         # the venue's stream announced it before the answer to the request came
         _E.DELAY: _S.RESTING,
+        # announced and refused: one of the two is wrong, and asking tells which
+        _E.REJECT: _S.UNKNOWN,
     },
     _S.DELAYED: {
         _E.DELAY: _S.DELAYED,
@@ -92,6 +94,8 @@ ORDER_TABLE: Final[dict[OrderState, dict[OrderEvent, OrderState]]] = {
         _E.FINISH: _S.DONE,
         _E.REJECT: _S.REJECTED,
         _E.LOSE: _S.UNKNOWN,
+        # accepted, held back, and then forgotten by the venue
+        _E.VOID: _S.VOIDED,
     },
     _S.UNKNOWN: {
         _E.REST: _S.RESTING,

@@ -42,6 +42,9 @@ _CLOSED: Final = frozenset({Phase.LOCKED, Phase.FLAT, Phase.FAILED, Phase.DRY_RU
 _WITHOUT_FILL: Final = frozenset({OrderEvent.WITHHOLD, OrderEvent.VOID})
 """Events that say the order never reached the venue: a fill of it proves the opposite."""
 
+_WITHOUT_WORD: Final = frozenset({OrderEvent.LOSE, OrderEvent.VOID})
+"""Events that come without the venue's word that it has the order."""
+
 
 @dataclass(slots=True)
 class OrderRow:
@@ -350,7 +353,10 @@ class TradeBook:
         row = self.order(fact.order)
         if row.fills and fact.event in _WITHOUT_FILL:
             raise ImpossibleEvent(f"order {fact.order} has fills and cannot take the event {fact.event.value}")
-        row.state = next_order_state(row.state, fact.event)
+        before, row.state = row.state, next_order_state(row.state, fact.event)
+        if fact.event not in _WITHOUT_WORD or before is OrderState.VOIDED:
+            # the venue knows it: absences count from here
+            row.absences.clear()
         row.reported = Size(max(row.reported, fact.filled))
         row.venue_order_id = fact.venue_order_id or row.venue_order_id
         row.reason = fact.reason or row.reason
@@ -361,6 +367,7 @@ class TradeBook:
         if fact.fill in row.fills or fact.fill in row.reversed:
             return
         row.state = next_order_state(row.state, OrderEvent.FILL)
+        row.absences.clear()
         row.fills[fact.fill] = fact
         row.filled = Size(row.filled + fact.size)
 

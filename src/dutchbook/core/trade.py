@@ -7,9 +7,10 @@ cheapest way to an equal count is being chosen. HEDGING buys what is missing, UN
 until bought contracts may be sold; each ends in LOCKED, FLAT or PARTIAL again. When rounds are used up, or no way is there, the
 trade is NAKED: new entries stop and it is worked on, round after round, until LOCKED or FLAT; a person may take it over, and
 then it is HANDED_OVER: the engine leaves it alone and the ledger waits for marks or for the markets to pay.
-A LOCKED trade can be sold before its markets pay (EXIT). LOCKED, FLAT and FAILED are not for ever: a late fill, a fill that
-fails or a mark makes the trade PARTIAL again (REOPEN). SETTLED: every leg's market has paid; a later correction is a further
-fact. DRY_RUN is decided in full and never sent. An event that the table does not know raises ImpossibleEvent.
+A LOCKED trade can be sold before its markets pay (EXIT), or be taken over by a person who sells it outside. LOCKED, FLAT
+and FAILED are not for ever: a late fill, a fill that fails or a mark makes the trade PARTIAL again (REOPEN). SETTLED: every
+leg's market has paid; a later correction is a further fact. DRY_RUN is decided in full and never sent. An event that the
+table does not know raises ImpossibleEvent.
 """
 
 from __future__ import annotations
@@ -93,7 +94,12 @@ TRADE_TABLE: Final[dict[Phase, dict[Turn, Phase]]] = {
         _T.FLATTEN: _P.FLAT,
         _T.SETTLE: _P.SETTLED,
     },
-    _P.LOCKED: {_T.SETTLE: _P.SETTLED, _T.REOPEN: _P.PARTIAL, _T.EXIT: _P.UNWINDING},
+    _P.LOCKED: {
+        _T.SETTLE: _P.SETTLED,
+        _T.REOPEN: _P.PARTIAL,
+        _T.EXIT: _P.UNWINDING,
+        _T.HAND_OVER: _P.HANDED_OVER,
+    },
     _P.FLAT: {_T.REOPEN: _P.PARTIAL, _T.SETTLE: _P.SETTLED},
     _P.FAILED: {_T.REOPEN: _P.PARTIAL},
     _P.SETTLED: {},

@@ -41,7 +41,7 @@ class CapitalWatch:
         pools = pools_of(ledger.cash, ledger.open.values(), until, ledger.paired, used)
         found = starving(pools, rule)
         self._alarm(found)
-        self._desk.journal.set_gauge("capital", self._published(pools, rule, until))
+        self._desk.publish("capital", self._published(pools, rule, until))
 
     def _used(self) -> frozenset[str]:
         """Pools that pay for markets of approved links."""

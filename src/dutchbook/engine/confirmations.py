@@ -48,11 +48,17 @@ class Confirmations:
         for fill in listed:
             self._trades.on_fill(fill)
         ids = {fill.id for fill in listed}
-        for fill_id, known in list(row.fills.items()):
-            if not known.final and fill_id not in ids and as_of > known.at_ns + margin:
-                self._absent(trade, row, fill_id)
+        absent = [
+            fill_id
+            for fill_id, known in row.fills.items()
+            if not known.final and fill_id not in ids and as_of > known.at_ns + margin
+        ]
         if not row.accounted and as_of > row.plan.send_by_ns + margin:
-            self._absent(trade, row, f"untold:{row.plan.id}")
+            absent.append(f"untold:{row.plan.id}")
+        # what is listed again was never gone: only rounds in a row count
+        self._missing = {key: n for key, n in self._missing.items() if key[0] != row.plan.id or key[1] in absent}
+        for fill_id in absent:
+            self._absent(trade, row, fill_id)
 
     def _absent(self, trade: TradeBook, row: OrderRow, fill_id: str) -> None:
         """Two rounds agree before anything is taken back."""

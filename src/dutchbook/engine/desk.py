@@ -26,6 +26,7 @@ from dutchbook.core.position import TradeBook
 from dutchbook.core.transport import Transport
 from dutchbook.core.venue import MarketData, OrderIdentity, Trading, Wallet
 from dutchbook.engine.config import EngineConfig
+from dutchbook.engine.driver import HELD_BACK
 from dutchbook.engine.funnel import Funnel
 from dutchbook.engine.guard import Guard
 from dutchbook.engine.view import Figures
@@ -136,6 +137,13 @@ class Desk:
             self.fail(error)
             raise
 
+    def publish(self, gauge: str, snapshot: object) -> None:
+        """A snapshot for readers in other processes. No fact is lost with it: a failure is said and harms nothing."""
+        try:
+            self.journal.set_gauge(gauge, snapshot)
+        except LedgerError as error:
+            self.log.warning("not published", gauge=gauge, reason=str(error))
+
     def scene(self) -> Scene:
         """What deciding sees of the world now."""
         now = self.clock.monotonic()
@@ -175,7 +183,12 @@ class Desk:
         return tuple(free)
 
     def admit(self, intents: Sequence[Intent]) -> Rejection | None:
-        """The last look before orders are journaled and sent. A rejection has thrown the kill switch: write none of them."""
+        """The last look before orders are journaled and sent; with a rejection none of them may be written.
+
+        Without the second key nothing leaves, whoever wants it (M2). Any other rejection has thrown the kill switch.
+        """
+        if not self.config.sending:
+            return Rejection(HELD_BACK, "EXECUTOR_ENABLED is false: nothing is sent")
         rejection = self.guard.admit(intents, self.clock.wall())
         if rejection is not None:
             self.trip(rejection.text)

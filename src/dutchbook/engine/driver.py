@@ -50,6 +50,9 @@ FILLS_GRACE_NS = 60 * MILLISECOND
 ASK_LIMIT_NS = 8 * SECOND
 """The longest pause between two questions about one order."""
 
+HELD_BACK = "executor_disabled"
+"""The code of a refusal for want of the second key (M2)."""
+
 PERSON_AFTER_NS = 60 * SECOND
 """An order whose fate is unknown for so long is shown to a person; asking goes on."""
 
@@ -196,14 +199,17 @@ class TradeDriver:
             return now + services.policy.poll_ns
         refused = services.admit(intents)
         if refused is not None:
-            services.note(self.trade, "not sent", reason=refused.text)
+            if refused.text not in self._shown:
+                services.note(self.trade, "not sent", reason=refused.text)
+            if refused.code == HELD_BACK and self.trade.working:
+                self._strand(refused.text, refused.code)
             return now + services.policy.naked_retry_ns
         try:
             prepared = [self._prepare(intent) for intent in intents]
         except InvalidOrder as error:
             if not self.trade.working:
                 raise Skip(f"trade {self.trade.id}: {error}") from error
-            self._strand(str(error))
+            self._strand(str(error), "order_invalid")
             return now + services.policy.naked_retry_ns
         plans = tuple(
             order_plan(intent, order, services.markets[intent.claim.market])
@@ -217,13 +223,13 @@ class TradeDriver:
         self.dispatch(prepared)
         return None
 
-    def _strand(self, reason: str) -> None:
+    def _strand(self, reason: str, code: str) -> None:
         """Once for each reason: the next tries of a naked trade are not news."""
         if self.trade.phase is not Phase.NAKED:
             self._services.record(TradeTurned(self.trade.id, Turn.STRAND, reason))
         if reason not in self._shown:
             self._shown.add(reason)
-            self._alarm("order_invalid", f"trade {self.trade.id} is naked: {reason}")
+            self._alarm(code, f"trade {self.trade.id} is naked: {reason}")
 
     def _prepare(self, intent: Intent) -> Prepared:
         services = self._services
@@ -288,7 +294,10 @@ class TradeDriver:
         row = self.trade.order(order_id)
         event = REPORT_EVENT[report.status]
         same = ORDER_TABLE[row.state].get(event) is row.state and report.venue_order_id in ("", row.venue_order_id)
-        if (same or (row.ended and row.state is not OrderState.VOIDED)) and report.filled <= row.reported:
+        known = same or (row.ended and row.state is not OrderState.VOIDED)
+        # that the venue has it is news after reads that did not show it: absences count anew
+        found = bool(row.absences) and not row.ended and event is not OrderEvent.LOSE
+        if known and not found and report.filled <= row.reported:
             # nothing new: a late copy, or an answer that knows no more than we do
             return
         self._services.record(

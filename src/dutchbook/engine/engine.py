@@ -122,7 +122,8 @@ class Engine:
         if not config.sending:
             await self.pursuit.say_held_back()
             desk.every(MINUTE, self.pursuit.say_held_back)
-        desk.accepting = True
+        # a part may have failed while the others were being started
+        desk.accepting = desk.failure is None
 
     async def _insist(self, read: Callable[[], Awaitable[object]]) -> None:
         """A read that the engine cannot start without, repeated when its answer was lost or the venue was not there."""
@@ -213,8 +214,8 @@ class Engine:
 
     async def _publish(self) -> None:
         """Snapshots for readers in other processes."""
-        self.desk.journal.set_gauge("funnel", self.desk.funnel.snapshot())
-        self.desk.journal.set_gauge("health", self.health())
+        self.desk.publish("funnel", self.desk.funnel.snapshot())
+        self.desk.publish("health", self.health())
 
     def health(self) -> dict[str, object]:
         """What an operator asks first, as plain data."""

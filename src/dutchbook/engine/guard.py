@@ -43,11 +43,8 @@ class Guard:
         self._ledger = ledger
         self._repeat_ns = repeat_ns
         self._recent: dict[_Content, list[_Admitted]] = {}
-        latest = 0
-        for trade in ledger.newest():
-            latest = max(latest, trade.touched_ns)
-            if trade.touched_ns < latest - repeat_ns:
-                break
+        latest = next(ledger.newest(), None)
+        for trade in ledger.newest(since_ns=latest.touched_ns - repeat_ns) if latest is not None else ():
             self._remember(trade, window_ns)
 
     def _remember(self, trade: TradeBook, window_ns: int) -> None:

@@ -24,6 +24,7 @@ from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Turn
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.desk import Desk
+from dutchbook.engine.driver import HELD_BACK
 from dutchbook.engine.funnel import Stage
 from dutchbook.engine.leg_policy import LegPolicy
 from dutchbook.engine.orders import order_plan
@@ -160,7 +161,7 @@ class Pursuit:
         if not desk.accepting:
             return Rejection("stopping", "the engine takes no new trades now")
         if not desk.config.sending:
-            return Rejection("executor_disabled", "EXECUTOR_ENABLED is false: nothing is sent")
+            return Rejection(HELD_BACK, "EXECUTOR_ENABLED is false: nothing is sent")
         judged = self.leg_policy.judge(approved)
         if isinstance(judged, Rejection):
             return judged

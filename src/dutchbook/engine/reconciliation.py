@@ -270,7 +270,7 @@ class Reconciliation:
             venue: {"unread": self.unread.get(venue, {}), "findings": [plain(finding) for finding in found]}
             for venue, found in self.findings.items()
         }
-        self._desk.journal.set_gauge("reconciliation", {"at_ns": self._desk.clock.wall(), "venues": told})
+        self._desk.publish("reconciliation", {"at_ns": self._desk.clock.wall(), "venues": told})
 
 
 def plain(finding: Finding) -> dict[str, Any]:

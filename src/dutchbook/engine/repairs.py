@@ -64,7 +64,7 @@ class Repairs:
         return await self._came_of_it(trade)
 
     async def hand_over(self, arguments: Mapping[str, str]) -> str:
-        """Leave a naked trade to a person from here."""
+        """Leave a naked trade, or a locked one, to a person from here."""
         trade = named_trade(self._desk.ledger, arguments)
         self._trades.hand_over(trade, reason_given(arguments))
         return handed_over(trade)

@@ -87,9 +87,7 @@ def books_of(
                 busy.add(leg.claim.market)
                 quiet = False
             orders.update((row.plan.identity, _seen(trade, row)) for row in leg.orders)
-    for trade in ledger.newest():
-        if trade.touched_ns < wall_ns - _RECENT_NS:
-            break
+    for trade in ledger.newest(since_ns=wall_ns - _RECENT_NS):
         for market in {leg.claim.market for leg in trade.legs if venue_of(leg.claim.market) == venue}:
             moved[market] = max(moved.get(market, 0), trade.touched_ns)
     for trade in ledger.newest(before):

@@ -32,7 +32,11 @@ class Trades:
         return len(self._drivers)
 
     def drive(self, trade: TradeBook) -> TradeDriver:
-        """Start working on a trade."""
+        """Start working on a trade; one that is being worked on keeps its driver."""
+        driver = self._drivers.get(trade.id)
+        if driver is not None:
+            driver.poke()
+            return driver
         return self._run_driver(TradeDriver(self._desk, trade))
 
     def _run_driver(self, driver: TradeDriver) -> TradeDriver:
@@ -48,7 +52,8 @@ class Trades:
             # recorded and alarmed already, and the kill switch is thrown: other trades go on to their end
             return
         finally:
-            self._drivers.pop(trade.id, None)
+            if self._drivers.get(trade.id) is driver:
+                del self._drivers[trade.id]
         result = trade.locked_profit if trade.phase is Phase.LOCKED else trade.pnl
         desk.note(trade, "trade ended", reason=trade.reason, pnl=format_dollars(result, 4))
         self._ended(trade)
@@ -58,6 +63,8 @@ class Trades:
         desk = self._desk
         if trade.phase is not Phase.LOCKED:
             raise Skip(f"trade {trade.id} is {trade.phase.value}; only a locked trade can be sold whole")
+        if trade.id in self._drivers:
+            raise Skip(f"trade {trade.id} is just being ended; try again")
         if any(leg.settled for leg in trade.legs):
             raise Skip(f"trade {trade.id}: a market has paid already; the rest waits for its own")
         intents = exit_round(trade, desk.scene())
@@ -76,12 +83,12 @@ class Trades:
             desk.record(TradeTurned(trade.id, Turn.REOPEN, reason))
         if not trade.working:
             raise Skip(f"trade {trade.id} is {trade.result}: its legs are not unequal")
-        driver = self._drivers.get(trade.id) or self.drive(trade)
+        driver = self._drivers.get(trade.id) or self._resume(trade, reason)
         driver.wish = wish
         driver.poke()
 
     def hand_over(self, trade: TradeBook, reason: str) -> None:
-        """A person takes a NAKED trade; the engine leaves it alone from here. Raises Skip for any other."""
+        """A person takes a NAKED or LOCKED trade; the engine leaves it alone from here. Raises Skip for any other."""
         require_handing_over(trade)
         self._desk.record(TradeTurned(trade.id, Turn.HAND_OVER, reason))
         self._wake(trade.id)
@@ -105,17 +112,17 @@ class Trades:
                 desk.record(TradeTurned(trade.id, Turn.START, "recovered"))
             self._resume(trade, "the engine was restarted")
 
-    def _resume(self, trade: TradeBook, reason: str) -> None:
+    def _resume(self, trade: TradeBook, reason: str) -> TradeDriver:
         """Drive a trade that nobody drives: whoever waited for the answers to its orders is gone."""
         for row in trade.orders():
             if row.state in (OrderState.PLANNED, OrderState.SENT):
                 event = OrderEvent.LOSE if row.state is OrderState.SENT else OrderEvent.WITHHOLD
                 self._desk.record(OrderMoved(trade.id, row.plan.id, event, reason=reason))
-        self.drive(trade)
+        return self.drive(trade)
 
     def cancel(self, trade: TradeBook, row: OrderRow) -> None:
         """Ask the venue to take an order out of its book; its answer ends the order."""
-        driver = self._drivers.get(trade.id) or self.drive(trade)
+        driver = self._drivers.get(trade.id) or self._resume(trade, "nobody waits for its answer any more")
         driver.cancel(row)
 
     def on_fill(self, fill: Fill) -> bool:

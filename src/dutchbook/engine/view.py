@@ -66,10 +66,7 @@ class Figures:
 def _touched_on(ledger: Ledger, day: date, zone: ZoneInfo) -> Iterator[TradeBook]:
     """Trades with a fact of this day or later: no other can count for it. Newest first, so the past costs nothing."""
     begins, _ = day_bounds(day, zone)
-    for trade in ledger.newest():
-        if trade.touched_ns < begins:
-            return
-        yield trade
+    return ledger.newest(since_ns=begins)
 
 
 def unresolved(trade: TradeBook) -> bool:

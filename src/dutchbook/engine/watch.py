@@ -137,9 +137,7 @@ class Watch:
         since = max(desk.clock.wall() - desk.config.breakers.reject_window_ns, self._started_ns())
         answered: Counter[str] = Counter()
         rejected: Counter[str] = Counter()
-        for trade in desk.ledger.newest():
-            if trade.touched_ns < since:
-                break
+        for trade in desk.ledger.newest(since_ns=since):
             for leg in trade.legs:
                 venue = venue_of(leg.claim.market)
                 for row in leg.orders:

@@ -138,7 +138,7 @@ def _order_step(trade: TradeBook, row: OrderRow, scene: Scene, policy: Policy) -
     now_ns = scene.now_ns
     order = row.plan.id
     match row.state:
-        case OrderState.UNKNOWN:
+        case OrderState.UNKNOWN | OrderState.DELAYED:
             margin = policy.absence_margin_ns[trade.legs[row.plan.leg].plan.pool.partition(":")[0]]
             evidence = [as_of for as_of in row.absences if as_of > row.plan.send_by_ns + margin]
             if len(evidence) >= policy.absences_needed and not row.fills:
@@ -148,8 +148,6 @@ def _order_step(trade: TradeBook, row: OrderRow, scene: Scene, policy: Policy) -
             return Wait(now_ns + policy.rest_ns, f"order {order} rests")
         case OrderState.RESTING:
             return Cancel(order)
-        case OrderState.DELAYED:
-            return Ask(order)
         case OrderState.PLANNED | OrderState.SENT:
             return Wait(now_ns + policy.ask_ns, f"order {order} is out")
         case _:

@@ -50,7 +50,7 @@ def _towards(trade: TradeBook, turn: Turn) -> Turn | None:
 
 def require_handing_over(trade: TradeBook) -> None:
     """Raises Skip, naming what is wrong, for a trade that a person cannot take over now."""
-    if trade.phase is not Phase.NAKED:
-        raise Skip(f"trade {trade.id} is {trade.result}; only a naked trade can be handed over")
+    if trade.phase not in (Phase.NAKED, Phase.LOCKED):
+        raise Skip(f"trade {trade.id} is {trade.result}; only a naked or locked trade can be handed over")
     if not all(row.ended and row.accounted for row in trade.orders()):
         raise Skip(f"trade {trade.id} has an order out; wait for its end")

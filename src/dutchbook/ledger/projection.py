@@ -52,8 +52,9 @@ class Ledger:
     kill_switch: KillSwitchSet | None = None
     facts: int = 0
     """How many facts were applied."""
-    _touched: dict[str, int] = field(default_factory=dict)
-    """Trades in the order of their newest fact, with its number."""
+    _touched: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Trades in the order of their newest fact, with its number and the latest wall time until then."""
+    _latest_ns: int = 0
     _working: tuple[int, list[TradeBook]] = field(default=(-1, []), compare=False)
     _reserved: tuple[int, dict[str, int]] = field(default=(-1, {}), compare=False)
     _open: dict[str, TradeBook] = field(default_factory=dict, compare=False)
@@ -78,10 +79,11 @@ class Ledger:
         """Take one fact; raises ImpossibleEvent for one that cannot follow what is known."""
         self._take(fact, at_ns)
         self.facts += 1
+        self._latest_ns = max(self._latest_ns, at_ns)
         trade = getattr(fact, "trade", "")
         if trade in self.trades:
             self._touched.pop(trade, None)
-            self._touched[trade] = self.facts
+            self._touched[trade] = self.facts, self._latest_ns
             self._to_index[trade] = None
 
     def _take(self, fact: AnyFact, at_ns: int) -> None:
@@ -205,10 +207,13 @@ class Ledger:
         self._to_index.clear()
         return self._open
 
-    def newest(self, after: int = 0) -> Iterator[TradeBook]:
-        """Trades that a fact with a number above `after` touched, the last touched first."""
-        for trade_id, number in reversed(self._touched.items()):
-            if number <= after:
+    def newest(self, after: int = 0, since_ns: int = 0) -> Iterator[TradeBook]:
+        """Trades that a fact with a number above `after` touched, the last touched first.
+
+        `since_ns` leaves out those that were surely not touched since that wall time; a clock that was set back hides none.
+        """
+        for trade_id, (number, latest_ns) in reversed(self._touched.items()):
+            if number <= after or latest_ns < since_ns:
                 return
             yield self.trades[trade_id]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from dutchbook.core.clock import SECOND
 from dutchbook.core.facts import (
+    Alarmed,
     AnyFact,
     CashMoved,
     Filled,
@@ -143,6 +144,8 @@ class Rules:
                 self.opening += fact.amount
             case CashMoved():
                 self.outside += fact.amount
+            case Alarmed(code="impossible_event" | "defect"):
+                self.broken("the tables know every event", fact.text)
             case _:
                 pass
 
@@ -180,8 +183,6 @@ class Rules:
         if trade is None:
             return
         held = [leg.held for leg in trade.legs]
-        if fact.turn is Turn.EXIT:
-            return
         for plan in fact.orders:
             leg = trade.legs[plan.leg]
             leaving = plan.action is Action.SELL or plan.opposite
@@ -189,7 +190,7 @@ class Rules:
                 self.broken("nothing is sold that is not held", f"order {plan.id} sells {format_micros(plan.size)}")
             room = held[plan.leg] - min(held) if leaving else max(held) - held[plan.leg]
             by_hand = trade.opened.kind == "single"
-            if plan.size > room and not by_hand and trade.phase is not Phase.LOCKED:
+            if plan.size > room and not by_hand and fact.turn is not Turn.EXIT:
                 self.broken(
                     "unhedged contracts never grow by a round",
                     f"order {plan.id} for {format_micros(plan.size)} where legs differ by {format_micros(room)}",
@@ -224,9 +225,6 @@ class Rules:
         failure = engine.desk.failure
         if failure is not None and type(failure).__name__ not in ("LedgerError", "Crash"):
             self.broken("the engine does not fail", f"{type(failure).__name__}: {failure}")
-        for alarm in engine.desk.ledger.alarms[-3:]:
-            if alarm.code in ("impossible_event", "defect"):
-                self.broken("the tables know every event", alarm.text)
 
     @staticmethod
     def _alone(trade: TradeBook) -> bool:
