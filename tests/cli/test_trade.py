@@ -174,30 +174,31 @@ def venues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venues]:
         yield opened
 
 
+def insist(venues: Venues, *words: str) -> Ended:
+    """A command repeated until it is done: the world moves, and fill-or-kill may find a book that has just moved away."""
+    for _ in range(10):
+        ended = dutchbook(*words, cwd=venues.folder, env=venues.settings())
+        if ended.status == 0:
+            return ended
+    raise AssertionError(f"never done: {ended.out}{ended.err}")
+
+
 def buy(venues: Venues, ledger: str) -> str:
     told = next(each for each in venues.told["venues"] if each["venue"] == "kalshi")
     market = f"kalshi:{told['markets'][0]['id']}"
-    bought = dutchbook(
-        *("order", "buy", market, "yes", "5", "0.95", "--ledger", ledger, "--json"),
-        cwd=venues.folder,
-        env=venues.settings(),
-    )
-    assert bought.status == 0, bought.err
+    bought = insist(venues, "order", "buy", market, "yes", "5", "0.99", "--ledger", ledger, "--json")
     return str(bought.json["trade"])
 
 
 def test_m47_unwind_without_an_engine_connects_and_sells(venues: Venues) -> None:
     bought = buy(venues, "alone.db")
     words = ("trade", "unwind", bought, "--reason", "enough", "--ledger", "alone.db", "--json")
-    ended = dutchbook(*words, cwd=venues.folder, env=venues.settings())
-    assert ended.status == 0, ended.err + ended.out
+    ended = insist(venues, *words)
     assert ended.json["engine"] is False
     assert f"trade {bought} is exited" in ended.json["text"]
     shown = dutchbook("trade", "show", bought, "--ledger", "alone.db", "--json", cwd=venues.folder).json
-    assert [(row["action"], row["filled"]) for row in shown["legs"][0]["orders"]] == [
-        ("buy", "5.000000"),
-        ("sell", "5.000000"),
-    ]
+    filled = [(row["action"], row["filled"]) for row in shown["legs"][0]["orders"] if row["filled"] != "0.000000"]
+    assert filled == [("buy", "5.000000"), ("sell", "5.000000")]
     again = dutchbook(*words, cwd=venues.folder, env=venues.settings())
     assert again.status == 1 and "not unequal" in again.out
 
@@ -210,8 +211,7 @@ def test_m47_a_running_engine_is_asked_and_a_trade_can_be_looked_at_meanwhile(ve
         shown = dutchbook("trade", "show", bought, "--ledger", "run.db", "--json", cwd=venues.folder)
         assert shown.status == 0 and shown.json["result"] == "locked"
         repair = ("trade", "unwind", bought, "--reason", "enough", "--ledger", "run.db", "--json")
-        sold = dutchbook(*repair, cwd=venues.folder)
-        assert sold.status == 0, sold.out
+        sold = insist(venues, *repair)
         assert sold.json["engine"] is True and "is exited" in sold.json["text"]
         over = dutchbook(
             "trade", "hand-over", bought, "--reason", "x", "--ledger", "run.db", "--json", cwd=venues.folder

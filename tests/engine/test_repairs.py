@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dutchbook.core.clock import SECOND
 from dutchbook.core.facts import Commanded, LotsMarked
 from dutchbook.core.money import Cash
 from dutchbook.core.trade import Phase
@@ -92,6 +93,22 @@ def test_m47_a_locked_trade_that_the_books_do_not_take_whole_is_left_as_it_is(tm
         text = await refused(rig, "trade_unwind", trade=trade.id, reason=WHY)
         assert "do not take every leg whole" in text
         assert "not unequal" in await refused(rig, "trade_complete", trade=trade.id, reason=WHY)
+
+    play(tmp_path, story)
+
+
+def test_m47_a_sale_by_hand_that_finds_no_bids_is_tried_again_while_the_person_waits(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        process = await rig.start()
+        trade = await lock(rig, process)
+        await rig.until(lambda: all(leg.sellable == leg.held for leg in trade.legs))
+        rig.quote("kalshi", [], [(42, 100)])
+        await rig.wait(1)
+        rig.after(2 * SECOND, lambda: rig.quote("kalshi", [(40, 100)], [(42, 100)]))
+        answer = await command(rig, "trade_unwind", trade=trade.id, reason=WHY)
+        assert answer.done and f"trade {trade.id} is exited" in answer.text
+        await rig.idle()
+        assert await rig.mismatches() == []
 
     play(tmp_path, story)
 

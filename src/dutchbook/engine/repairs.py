@@ -30,6 +30,9 @@ PATIENCE_NS: Final = 6 * SECOND
 BOOKS_NS: Final = 3 * SECOND
 """How long the books of a trade are waited for before it is sold."""
 
+AGAIN_NS: Final = 500 * MILLISECOND
+"""Pause between two sales of a locked trade: a book that moved away may be back."""
+
 POLL_NS: Final = 20 * MILLISECOND
 
 
@@ -58,9 +61,8 @@ class Repairs:
         trade, reason = self._sending(arguments)
         if trade.phase is Phase.LOCKED:
             await self._books_of(trade)
-            self._trades.exit(trade, reason)
-        else:
-            self._trades.wish(trade, Wish.UNWIND, reason)
+            return await self._sold_whole(trade, reason)
+        self._trades.wish(trade, Wish.UNWIND, reason)
         return await self._came_of_it(trade)
 
     async def hand_over(self, arguments: Mapping[str, str]) -> str:
@@ -83,6 +85,23 @@ class Repairs:
                 "EXECUTOR_ENABLED is not true: nothing is sent, so nothing is bought or sold; turn the second key"
             )
         return trade, reason
+
+    async def _sold_whole(self, trade: TradeBook, reason: str) -> str:
+        """Sell every leg, again while fill-or-kill finds the books moved away. Raises Skip when the time is over before that."""
+        clock = self._desk.clock
+        deadline = clock.monotonic() + PATIENCE_NS
+        while True:
+            try:
+                self._trades.exit(trade, reason)
+                trouble = "its books moved away before the sale came in"
+            except Skip as refused:
+                trouble = str(refused)
+            await self._until(lambda: not trade.working, deadline - clock.monotonic())
+            if trade.phase is not Phase.LOCKED:
+                return standing(trade)
+            if any(leg.settled for leg in trade.legs) or clock.monotonic() + AGAIN_NS >= deadline:
+                raise Skip(f"{standing(trade)}. Nothing was sold: {trouble}; try again")
+            await clock.sleep(AGAIN_NS)
 
     async def _books_of(self, trade: TradeBook) -> None:
         """Raises Skip when a book of the trade does not come alive."""
