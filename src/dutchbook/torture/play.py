@@ -11,6 +11,7 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -40,7 +41,7 @@ from dutchbook.simulator.polymarket.exchange import PolymarketExchange
 from dutchbook.simulator.polymarket.signing import SignedFields, exchange_for, order_hash
 from dutchbook.torture.cells import Cells
 from dutchbook.torture.generation import Generation, Ground
-from dutchbook.torture.network import Network, Posted, posted
+from dutchbook.torture.network import Crash, Network, Posted, posted
 from dutchbook.torture.rules import Rules, Violation
 from dutchbook.torture.stage import Stage
 from dutchbook.torture.venue_faults import Exchanges
@@ -256,6 +257,7 @@ class _Run:
         generation = self._now_alive
         if generation is not None:
             self._operate(generation)
+        if generation is not None and not generation.dead:
             self._rules.step(generation.engine, self._kalshi.statement("trader"), self._polymarket.statement("trader"))
 
     async def _live(self) -> None:
@@ -292,7 +294,9 @@ class _Run:
         if switch is None or generation.dead or generation.engine.desk.failure is not None:
             return
         if "loss" not in switch.reason and self._draw.random() < 0.2:
-            generation.engine.desk.record(KillSwitchSet(False, "looked at", "operator"))
+            # this write too may be one that fails, or in which the process dies
+            with suppress(Crash, LedgerError):
+                generation.engine.desk.record(KillSwitchSet(False, "looked at", "operator"))
 
     async def _calm(self) -> None:
         """No faults from here: everything must come to its end, and the books must agree."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from dutchbook.torture.network import Crash
 from dutchbook.torture.play import Outcome, play
 
 CHUNK = 5
@@ -141,4 +142,8 @@ def _outcomes(first: int, last: int, kinds: Collection[str] | None, processes: i
 
 
 def _one(work: tuple[int, Collection[str] | None]) -> Outcome:
-    return play(*work)
+    try:
+        return play(*work)
+    except Crash as crash:
+        # a worker that ends with it would leave the whole run waiting
+        raise RuntimeError(f"seed {work[0]}: a death outside every process of the engine") from crash
