@@ -83,9 +83,9 @@ MUTANTS = (
     ),
     Mutant(
         "a fill that is told twice counts twice",
-        "core/position.py",
-        "        if fact.fill in row.fills or fact.fill in row.reversed:\n            return",
-        "        if False:\n            return",
+        "engine/driver.py",
+        "                    fill=fill.id,\n",
+        "                    fill=f'{fill.id}/{len(row.fills)}',\n",
     ),
     Mutant(
         "a failed match is ignored",

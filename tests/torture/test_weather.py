@@ -13,6 +13,7 @@ import pytest
 from dutchbook.core.clock import MILLISECOND, MINUTE, SECOND
 from dutchbook.core.errors import Lost
 from dutchbook.feed.virtual_time import VirtualClock, VirtualLoop
+from dutchbook.torture.aim import MOST_STRIKES, PHASES, impossible
 from dutchbook.torture.kinds import BY_NAME, KINDS, Group, named
 from dutchbook.torture.weather import Weather
 from torture.wires import DOLLAR, KALSHI, POLYMARKET, Wires, on_wires
@@ -103,11 +104,28 @@ def test_what_is_off_by_default_never_strikes_unasked() -> None:
 def test_seeds_differ_in_mood_and_every_kind_has_its_turn() -> None:
     weathers = [Weather(seed) for seed in range(2_000)]
     moods = Counter(weather.mood for weather in weathers)
-    assert set(moods) == {"calm", "fair", "foul", "single"}
-    assert min(moods.values()) > 150
+    assert set(moods) == {"calm", "fair", "foul", "single", "aimed"}
+    assert min(moods.values()) > 120
     assert all(len(weather.rates) == 1 for weather in weathers if weather.mood == "single")
     alone = Counter(next(iter(weather.rates)) for weather in weathers if weather.mood == "single")
     assert set(alone) == {kind.name for kind in KINDS if kind.by_default}
+
+
+def test_an_aimed_seed_strikes_while_a_trade_is_where_it_aims_and_every_possible_aim_is_drawn() -> None:
+    aims = [aim for seed in range(12_000) if (aim := Weather(seed).aim) is not None]
+    drawn = {(aim.kind.name, aim.phase) for aim in aims}
+    assert drawn == {
+        (kind.name, phase)
+        for kind in KINDS
+        if kind.by_default
+        for phase, _ in PHASES
+        if not impossible(kind.name, phase)
+    }
+    aim = next(aim for aim in aims if aim.kind.name == "lost_answer")
+    assert not any(aim.strikes((Group.REQUEST,), "kalshi") for _ in range(100))
+    aim.there = lambda phase, venue: (phase, venue) == (aim.phase, "kalshi")
+    assert not any(aim.strikes((Group.REQUEST,), "polymarket") for _ in range(100))
+    assert sum(aim.strikes((Group.REQUEST,), "kalshi") for _ in range(100)) == MOST_STRIKES
 
 
 def test_nothing_strikes_in_calm_weather_and_what_lasted_ends() -> None:

@@ -18,6 +18,8 @@ from dutchbook.core.errors import SettingsError
 COMMAND = "dutchbook docs faults"
 DATA = Path("docs/faults.json")
 PAGE = Path("docs/faults.md")
+ENOUGH = 50
+"""Hits that a cell of the coverage table should have."""
 
 
 def faults(
@@ -172,23 +174,33 @@ def _coverage(data: dict[str, Any]) -> list[str]:
     run = data.get("run")
     if run is None:
         return []
+    from dutchbook.torture.aim import impossible
+    from dutchbook.torture.kinds import BOTH, KINDS
+
     phases = ["executing", "partial", "hedging", "unwinding", "settling", "naked", "locked"]
-    counts: dict[tuple[str, str], dict[str, int]] = {}
-    for kind, phase, venue, count in run["coverage"]:
-        counts.setdefault((kind, venue), {})[phase] = count
+    counts = {(kind, venue, phase): count for kind, phase, venue, count in run["coverage"]}
     rows = ["| fault | leg at | " + " | ".join(phases) + " |", "|---" * (len(phases) + 2) + "|"]
-    thin = 0
-    for (kind, venue), by_phase in sorted(counts.items()):
-        thin += sum(0 < by_phase.get(phase, 0) < 50 for phase in phases)
-        rows.append(
-            f"| {kind} | {venue} | " + " | ".join(str(by_phase.get(phase, 0) or "–") for phase in phases) + " |"
-        )
+    thin, cells, reasons = [], 0, set()
+    for kind in KINDS:
+        for venue in kind.venues or BOTH if kind.by_default else ():
+            row = []
+            for phase in phases:
+                why, count = impossible(kind.name, phase), counts.get((kind.name, venue, phase), 0)
+                if why is not None:
+                    reasons.add(why)
+                    row.append(f"({count})" if count else "·")
+                    continue
+                cells += 1
+                if count < ENOUGH:
+                    thin.append(f"{kind.name} × {phase} × {venue} ({count})")
+                row.append(str(count))
+            rows.append(f"| {kind.name} | {venue} | " + " | ".join(row) + " |")
+    short = f"Fewer than that: {', '.join(thin)}." if thin else "None has fewer."
     return [
         "## Coverage",
         f"How often each fault struck while a trade with a leg at that venue was in each state, in the long run. "
-        f"{thin} cells were hit, but fewer than 50 times; – was never hit. PARTIAL ends in the same instant "
-        f"unless a book is missing "
-        "or the last orders brought nothing.",
+        f"{cells - len(thin)} of {cells} cells that can occur were hit at least {ENOUGH} times. {short}",
+        "· cannot occur, or only by the way (in brackets): " + "; ".join(sorted(reasons)) + ".",
         "\n".join(rows),
     ]
 

@@ -54,7 +54,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("lost_request", _R, "the request is lost on its way; the sender hears nothing until its timeout", 0.008),
     Kind("lost_answer", _R, "the request is carried out; the connection is cut before the answer", 0.012),
     Kind("late_answer", _R, "the request is carried out; the answer comes after the sender's timeout", 0.008),
-    Kind("late_request", _R, "the request itself arrives late, up to the sender's timeout", 0.006),
+    Kind("late_request", _R, "the request itself arrives late, an order even after its sender has given up", 0.006),
     Kind("duplicate_request", _R, "the network delivers the request twice; the first answer comes back", 0.004),
     Kind("reordered_requests", _R, "the request is overtaken by the next one to the same venue", 0.008),
     Kind("torn_answer", _R, "the request is carried out; the body of the answer is cut", 0.008),

@@ -11,8 +11,6 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Collection
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -21,7 +19,7 @@ import structlog
 
 from dutchbook.core.clock import MILLISECOND, MINUTE, SECOND
 from dutchbook.core.errors import LedgerError
-from dutchbook.core.facts import Alarmed, KillSwitchSet
+from dutchbook.core.facts import Alarmed
 from dutchbook.core.mode import Mode
 from dutchbook.core.money import Cash, Rate, Size
 from dutchbook.core.position import TradeBook
@@ -41,7 +39,9 @@ from dutchbook.simulator.polymarket.exchange import PolymarketExchange
 from dutchbook.simulator.polymarket.signing import SignedFields, exchange_for, order_hash
 from dutchbook.torture.cells import Cells
 from dutchbook.torture.generation import Generation, Ground
-from dutchbook.torture.network import Crash, Network, Posted, posted
+from dutchbook.torture.network import Network, Posted, posted
+from dutchbook.torture.operator import Operator
+from dutchbook.torture.outcome import Outcome
 from dutchbook.torture.rules import Rules, Violation
 from dutchbook.torture.stage import Stage
 from dutchbook.torture.venue_faults import Exchanges
@@ -56,6 +56,8 @@ MOVES: Final = 50
 PATIENCE_NS: Final = 6 * MINUTE
 """Virtual time in which, once the weather is calm, everything has to come to its end."""
 MOST_GENERATIONS: Final = 40
+
+_TWICE: Final = frozenset({"duplicate_request", "answer_409"})
 
 LIMITS: Final = RiskLimits(
     min_bet=Cash(DOLLAR),
@@ -97,37 +99,6 @@ def engine_config(draw: random.Random) -> EngineConfig:
         early_exit=leaving,
         exits_every_ns=SECOND,
     )
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a seed. Times are virtual seconds; cash in millionths."""
-
-    seed: int
-    mood: str = ""
-    violations: list[Violation] = field(default_factory=list)
-    trades: int = 0
-    phases: Counter[str] = field(default_factory=Counter)
-    kinds: Counter[str] = field(default_factory=Counter)
-    cells: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    met: dict[str, Counter[str]] = field(default_factory=dict)
-    """By kind of fault, how the trades ended that it met under way."""
-    profit_met: Counter[str] = field(default_factory=Counter)
-    """By kind of fault, the results of those trades, millionths."""
-    overfilled: int = 0
-    """Orders that filled more than they asked."""
-    generations: int = 0
-    orders: int = 0
-    false_ends: int = 0
-    repeated: int = 0
-    unhedged_s: float = 0.0
-    naked: int = 0
-    pnl: int = 0
-    alarms: Counter[str] = field(default_factory=Counter)
-    trace: str = ""
-    virtual_s: float = 0.0
-    lines: list[str] = field(default_factory=list)
-    """The whole trace in words, where it was asked for."""
 
 
 def play(
@@ -204,6 +175,9 @@ class _Run:
             self._flush,
         )
         self._weather.on_strike = self._struck
+        aim = self._weather.aim
+        if aim is not None:
+            aim.there = self._there
         self._weather.exchanges = self._exchanges
         self._network.weather = self._network.streams = self._weather
         self._ground = Ground(
@@ -223,11 +197,12 @@ class _Run:
             latency=Latency((5 * MILLISECOND, 40 * MILLISECOND), (5 * MILLISECOND, 40 * MILLISECOND), seed),
             config=engine_config(random.Random(f"{seed}:config")),
             entropy=lambda number: _Entropy(f"{seed}:process {number}"),
-            power_safe=self._draw.random() < 0.3,
+            power_safe=self._draw.random() < 0.3 or (aim is not None and aim.kind.name == "power_loss"),
             appended=self._appended,
             leaving=self._leaving,
         )
         self._now_alive: Generation | None = None
+        self._operator = Operator(random.Random(f"{seed}:operator"), self._stage.places)
 
     # -- the whole -----------------------------------------------------------------------------------------------------
 
@@ -256,7 +231,7 @@ class _Run:
         await self._live()
         generation = self._now_alive
         if generation is not None:
-            self._operate(generation)
+            self._operator.act(generation, calm=self._weather.calm)
         if generation is not None and not generation.dead:
             self._rules.step(generation.engine, self._kalshi.statement("trader"), self._polymarket.statement("trader"))
 
@@ -286,17 +261,6 @@ class _Run:
             return
         self._now_alive = generation
         await generation.begin()
-
-    def _operate(self, generation: Generation) -> None:
-        """What the operator does: takes the kill switch back when it was thrown by a breaker and the trades are equal again."""
-        ledger = generation.engine.desk.ledger
-        switch = ledger.kill_switch
-        if switch is None or generation.dead or generation.engine.desk.failure is not None:
-            return
-        if "loss" not in switch.reason and self._draw.random() < 0.2:
-            # this write too may be one that fails, or in which the process dies
-            with suppress(Crash, LedgerError):
-                generation.engine.desk.record(KillSwitchSet(False, "looked at", "operator"))
 
     async def _calm(self) -> None:
         """No faults from here: everything must come to its end, and the books must agree."""
@@ -382,8 +346,20 @@ class _Run:
     def _struck(self, kind: str, where: str) -> None:
         generation = self._now_alive
         ledger = None if generation is None else generation.engine.desk.ledger
+        if kind in _TWICE:
+            self._rules.doubled.update(map(_identity, self._network.orders[-1:]))
         self._cells.strike(kind, where, ledger, self._trade_of(where))
         self._say(f"FAULT {kind}: {where}")
+
+    def _there(self, phase: str, venue: str) -> bool:
+        """Whether a trade with a leg at the venue (any, where it is empty) is in that state."""
+        generation = self._now_alive
+        if generation is None:
+            return False
+        return any(
+            trade.phase.value == phase and (not venue or any(leg.plan.pool.startswith(venue) for leg in trade.legs))
+            for trade in generation.engine.desk.ledger.working
+        )
 
     def _still_open(self, market: str) -> bool:
         venue, _, native = market.partition(":")

@@ -42,6 +42,7 @@ STATED = (
     "unhedged contracts never grow by the engine's own round, and nothing is sold that is not held",
     "every naked second is on the books: a trade with unequal legs is in a state that says so",
     "the loss limit and the kill switch stop entries; no entry is made beside unequal legs",
+    "an order that is held for ended without a fill has none, unless the network had delivered it twice",
     "the engine does not fail by itself, and the tables know every event",
     "the journal verifies after every death, and what is in the file is what is known",
     "at quiescence every trade has ended, the ledger equals both venues to the millionth, and every cent is booked",
@@ -78,6 +79,8 @@ class Rules:
     """The ledger as the file has it: folded from the facts that were kept, by nobody but us."""
     false_ends: int = 0
     """Orders that were held for ended without a fill, and had one."""
+    doubled: set[str] = field(default_factory=set)
+    """Identities that the network delivered twice: the second copy may fill after the first was refused."""
     unhedged_ns: int = 0
     """Time for which a trade's legs were unequal and nothing of it was on its way."""
     repeated: int = 0
@@ -203,8 +206,13 @@ class Rules:
         if trade is None:
             return
         row = next((row for row in trade.orders() if row.plan.id == fact.order), None)
-        if row is not None and row.ended and not row.fills and row.state.value in ("voided", "not_sent"):
+        if row is None or not row.ended or row.fills or row.reversed or row.reported:
+            return
+        if row.plan.identity not in self.doubled:
             self.false_ends += 1
+            self.broken(
+                "what is held for ended has ended", f"order {row.plan.id} was {row.state.value}, and was filled"
+            )
 
     # -- every step ----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dutchbook.torture.network import Crash
-from dutchbook.torture.play import Outcome, play
+from dutchbook.torture.outcome import Outcome
+from dutchbook.torture.play import play
 
 CHUNK = 5
 """Seeds that a worker takes at once."""

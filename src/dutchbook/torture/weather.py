@@ -1,7 +1,8 @@
 """Which fault strikes when: a function of the seed and of the order of questions, and of nothing else.
 
 Every question has random numbers of its own (per venue, per stream, per purpose), so that one more frame here does not
-change what happens there. Seeds differ in mood: some are nearly calm, some foul, some know one kind of fault only.
+change what happens there. Seeds differ in mood: some are nearly calm, some foul, some know one kind of fault only, and some
+are aimed: one kind waits for trades to be in one state (`aim`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dutchbook.core.clock import MILLISECOND, MINUTE, SECOND
 from dutchbook.core.transport import Request
 from dutchbook.feed.virtual_time import VirtualClock
 from dutchbook.torture import answers, network
+from dutchbook.torture.aim import Aim, drawn
 from dutchbook.torture.kinds import BY_NAME, KINDS, Group, Kind
 from dutchbook.torture.line import FrameFault, FrameWay
 from dutchbook.torture.network import Deed, Posted, posted
@@ -40,6 +42,11 @@ PRIVATE: Final = 10.0
 """By how much a frame about our own orders is likelier to be struck than one of the many about books."""
 MOST: Final = 0.4
 """No chance is ever higher: most trades must live."""
+
+WAITS: Final = 0.3
+"""How often, in a seed aimed at trades that wait for a settlement, one is made to."""
+MISSES: Final = 3.0
+"""By how much likelier it is in an aimed seed that a leg is missed, which is how trades come into rare states."""
 
 _ON_ORDERS_ONLY: Final = frozenset({"answer_409"})
 _ARRIVING: Final = frozenset({"clock_jump", "stall"})
@@ -72,21 +79,25 @@ class Dice:
         return None
 
 
-def moods(seed: int, kinds: Collection[str] | None) -> tuple[str, dict[str, float]]:
-    """The mood of a seed, and the frequency of every kind that occurs in it. Raises ValueError for unknown kinds."""
+def moods(seed: int, kinds: Collection[str] | None) -> tuple[str, dict[str, float], Aim | None]:
+    """The mood of a seed, the frequency of every kind that occurs in it, and its aim. Raises ValueError for unknown kinds."""
     unknown = sorted(set(kinds or ()) - BY_NAME.keys())
     if unknown:
         raise ValueError(f"no such kind of fault: {', '.join(unknown)}; known: {', '.join(BY_NAME)}")
     chosen = [kind for kind in KINDS if (kind.by_default if kinds is None else kind.name in kinds)]
+    aim = drawn(seed, chosen) if kinds is None else None
+    if aim is not None:
+        factors = {kind.name: MISSES if kind.group is Group.ORDER else CALM for kind in chosen}
+        return "aimed", {kind.name: _limited(kind, factors[kind.name]) for kind in chosen}, aim
     draw = random.Random(f"{seed}:weather")
     mood, factor, _ = draw.choices(MOODS, weights=[weight for _, _, weight in MOODS])[0]
     only = draw.choice(chosen) if chosen else None
     if len(chosen) == 1 or (kinds is None and mood == "single"):
-        return "single", {} if only is None else {only.name: _limited(only, SINGLE[only.group])}
+        return "single", {} if only is None else {only.name: _limited(only, SINGLE[only.group])}, None
     if mood == "single":
         mood, factor = "foul", 1.6
     own = {kind.name: draw.choice((0.0, 0.5, 1.0, 1.0, 2.0)) for kind in chosen}
-    return mood, {kind.name: _limited(kind, factor * own[kind.name]) for kind in chosen if own[kind.name]}
+    return mood, {kind.name: _limited(kind, factor * own[kind.name]) for kind in chosen if own[kind.name]}, None
 
 
 def _limited(kind: Kind, factor: float) -> float:
@@ -104,7 +115,7 @@ class Weather:
 
     def __init__(self, seed: int, kinds: Collection[str] | None = None) -> None:
         self.seed = seed
-        self.mood, self.rates = moods(seed, kinds)
+        self.mood, self.rates, self.aim = moods(seed, kinds)
         self.calm = False
         self.on_strike: Callable[[str, str], None] | None = None
         self.exchanges: Exchanges | None = None
@@ -131,7 +142,7 @@ class Weather:
             self._befall(order, self.exchanges)
         key, factor = ("orders", ORDERS) if is_order else ("requests", READS)
         dice = self._dice_of(f"{venue} {key}", Group.REQUEST, venue, orders=is_order, factor=factor)
-        kind = dice.throw()
+        kind = self._aimed((Group.REQUEST,), venue, order=is_order) or dice.throw()
         if kind is None:
             return None
         if order is not None:
@@ -140,15 +151,21 @@ class Weather:
             verb = {"GET": "read", "DELETE": "cancel"}.get(request.method, "call")
             where = f"{venue} {verb} {network.path_of(request.url)}"
         self.struck(kind, where)
-        return self._deed(kind, venue, request, dice.draw)
+        return self._deed(kind, venue, request, dice.draw, is_order)
 
     def _befall(self, order: Posted, exchanges: Exchanges) -> None:
         dice = self._dice_of(f"{order.venue} befalls", Group.ORDER, order.venue)
-        kind = dice.throw()
+        if self.aim is not None and self.aim.phase == "settling" and dice.draw.random() < WAITS:
+            # a leg that may not be sold for long, and another that is missed: its trade waits
+            for each in ("retrying_long", "price_moved") if order.venue == "polymarket" else ("price_moved",):
+                if self.venues.befall(each, order, exchanges, dice.draw):
+                    self.struck(each, f"{order.venue} order {order.identity}")
+            return
+        kind = self._aimed((Group.ORDER,), order.venue, order=True) or dice.throw()
         if kind is not None and self.venues.befall(kind, order, exchanges, dice.draw):
             self.struck(kind, f"{order.venue} order {order.identity}")
 
-    def _deed(self, kind: str, venue: str, request: Request, draw: random.Random) -> Deed:
+    def _deed(self, kind: str, venue: str, request: Request, draw: random.Random, is_order: bool) -> Deed:
         after = draw.random() < 0.5
         match kind:
             case "lost_request":
@@ -158,7 +175,9 @@ class Weather:
             case "late_answer":
                 return network.answer_late
             case "late_request":
-                most = request.timeout_ns if after else 900 * MILLISECOND
+                # an order may be under way for longer than its sender waits, but not for longer than absence takes to be evidence
+                longest = request.timeout_ns * (3 if is_order else 2) // 2
+                most = longest if after else 900 * MILLISECOND
                 return network.hold(draw.randint(most // 20, most))
             case "duplicate_request":
                 return network.repeat
@@ -193,8 +212,9 @@ class Weather:
         if self.calm:
             return None
         factor = PRIVATE if stream.endswith("private") else 1.0
-        dice = self._dice_of(stream, Group.STREAM, stream.partition(" ")[0], factor=factor)
-        kind = dice.throw()
+        venue = stream.partition(" ")[0]
+        dice = self._dice_of(stream, Group.STREAM, venue, factor=factor)
+        kind = self._aimed((Group.STREAM,), venue) or dice.throw()
         if kind is None:
             return None
         self.struck(kind, stream)
@@ -218,7 +238,7 @@ class Weather:
         if self.calm:
             return None
         dice = self._dice_of("appends", Group.STORE, "")
-        kind = dice.throw()
+        kind = self._aimed((Group.STORE,), "") or dice.throw()
         if kind is None or (kind == "power_loss" and not power_safe):
             return None
         self._numbers += 1
@@ -226,7 +246,10 @@ class Weather:
 
     def death(self, point: str) -> bool:
         """Whether the process dies at this crash point."""
-        if self.calm or self._dice_of("deaths", Group.PROCESS, "").throw() is None:
+        if self.calm:
+            return False
+        aimed = self.aim is not None and self.aim.kind.name == "death" and self._aimed((Group.PROCESS,), "")
+        if not aimed and self._dice_of("deaths", Group.PROCESS, "").throw() is None:
             return False
         self.struck("death", point)
         return True
@@ -273,7 +296,7 @@ class Weather:
         """Settle the markets of one question at their YES values (millionths), each market once; returns the kind of
         what went otherwise than usual."""
         dice = self._dice_of("settlements", Group.SETTLEMENT, "")
-        kind = None if self.calm else dice.throw()
+        kind = None if self.calm else self._aimed((Group.SETTLEMENT,), "") or dice.throw()
         where = self.venues.settle(kind, exchanges, values, now, dice.draw)
         if kind is None or where is None:
             return None
@@ -282,6 +305,10 @@ class Weather:
         return kind
 
     # -- drawing -------------------------------------------------------------------------------------------------------
+
+    def _aimed(self, groups: Sequence[Group], venue: str, *, order: bool = False) -> str | None:
+        aim = self.aim
+        return aim.kind.name if aim is not None and aim.strikes(groups, venue, order=order) else None
 
     def _dice_of(self, key: str, group: Group, venue: str, *, orders: bool = True, factor: float = 1.0) -> Dice:
         dice = self._dice.get(key)
@@ -301,6 +328,11 @@ class Weather:
         """The kind whose next arrival is due, if any is; its following one is drawn."""
         if self.calm:
             return None
+        if self.aim is not None and self.aim.kind in kinds:
+            aimed = self._aimed((Group.VENUE, Group.PROCESS), "")
+            if aimed is not None:
+                self._arrival_draws.setdefault(aimed, self.aim.draw)
+                return aimed
         for kind in kinds:
             rate = self.rates.get(kind.name, 0.0)
             if not rate:

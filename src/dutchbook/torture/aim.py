@@ -1,0 +1,84 @@
+"""Aimed weather: in some seeds one kind of fault waits for trades to be in one state, and strikes then.
+
+States that last for milliseconds, or that few trades reach, would hardly ever be met by chance. What an aim is, and when it
+strikes, is drawn from the seed as everything else. Says also which cells of the coverage table cannot occur, and why.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dutchbook.torture.kinds import BY_NAME, Group, Kind
+
+SHARE: Final = 0.3
+"""Of the seeds that know all kinds, so many are aimed."""
+
+PHASES: Final = (("executing", 12), ("hedging", 14), ("unwinding", 22), ("settling", 27), ("naked", 25))
+"""State that is aimed at, and weight."""
+
+MOST_STRIKES: Final = 12
+"""In one seed: a trade that stays in a state for long would be struck again and again, and the count would say little."""
+
+_CHANCES: Final = {
+    Group.REQUEST: 0.35,
+    Group.STREAM: 0.2,
+    Group.ORDER: 0.6,
+    Group.VENUE: 0.5,
+    Group.SETTLEMENT: 0.7,
+    Group.STORE: 0.15,
+    Group.PROCESS: 0.03,
+}
+"""Of one opportunity to strike, while a trade is there."""
+
+_RARELY: Final = {"refused_401": 0.04, "reconnect_storm": 0.06, "silence": 0.06, "clock_jump": 0.3, "stall": 0.3}
+"""Kinds after which little happens for a while."""
+
+_SENT_WITH_AN_ORDER: Final = frozenset(
+    {kind.name for kind in BY_NAME.values() if kind.group is Group.ORDER} | {"answer_409"}
+)
+
+
+def impossible(kind: str, phase: str) -> str | None:
+    """Why a fault cannot meet a trade in a state; None when it can."""
+    if kind in _SENT_WITH_AN_ORDER and phase in ("settling", "locked"):
+        return "it needs an order of the trade on its way, and in this state there is none"
+    if phase == "partial":
+        return "the state is left in the instant in which it is entered, unless a book is missing"
+    return None
+
+
+@dataclass(slots=True)
+class Aim:
+    """One kind, one state. `there(phase, venue)` tells whether a trade with a leg at the venue is in that state now; an
+    empty venue is any."""
+
+    kind: Kind
+    phase: str
+    draw: random.Random
+    there: Callable[[str, str], bool] = lambda phase, venue: False
+    left: int = MOST_STRIKES
+
+    def strikes(self, groups: Sequence[Group], venue: str, *, order: bool = False) -> bool:
+        """Whether its kind, if it is of these groups, strikes now at this venue; `order` when a new order is on its way."""
+        kind = self.kind
+        if not self.left or kind.group not in groups or (venue and venue not in kind.venues):
+            return False
+        if (kind.name in _SENT_WITH_AN_ORDER and not order) or not self.there(self.phase, venue):
+            return False
+        struck = self.draw.random() < _RARELY.get(kind.name, _CHANCES[kind.group])
+        self.left -= struck
+        return struck
+
+
+def drawn(seed: int, chosen: Sequence[Kind]) -> Aim | None:
+    """The aim of a seed, if it has one; states in which a kind cannot strike are not aimed at."""
+    draw = random.Random(f"{seed}:aim")
+    if draw.random() >= SHARE or not chosen:
+        return None
+    kind = draw.choice(chosen)
+    open_phases = [(phase, weight) for phase, weight in PHASES if impossible(kind.name, phase) is None]
+    (phase,) = draw.choices([phase for phase, _ in open_phases], [weight for _, weight in open_phases])
+    return Aim(kind, phase, draw)
