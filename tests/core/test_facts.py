@@ -1,5 +1,6 @@
 """Facts are plain data: they read back as they were written, name what is missing, and carry no secret."""
 
+from types import NoneType, UnionType
 from typing import Any, get_args
 
 import msgspec
@@ -28,6 +29,10 @@ def plain(kind: Any) -> st.SearchStrategy[Any]:
         return structs(kind)
     if get_args(kind) and getattr(kind, "__origin__", None) is tuple:
         return st.lists(plain(get_args(kind)[0]), max_size=3).map(tuple)
+    if getattr(kind, "__origin__", None) is dict:
+        return st.dictionaries(*map(plain, get_args(kind)), max_size=3)
+    if isinstance(kind, UnionType):
+        return st.one_of(*(st.none() if each is NoneType else plain(each) for each in get_args(kind)))
     if getattr(kind, "__supertype__", None) is not None:
         return plain(kind.__supertype__)
     return st.sampled_from(list(kind))

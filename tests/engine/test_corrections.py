@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dutchbook.core.facts import LegResettled
+from dutchbook.core.facts import LegResettled, LegSettled
 from dutchbook.core.trade import Phase
 from engine.parts import CASH, CENT, DOLLAR
 from engine.rig import Process, Rig, cross, play
@@ -69,5 +69,55 @@ def test_m35_a_market_that_pays_a_price_is_booked_at_that_price(tmp_path: Path) 
         assert "divergence" in process.alarms
         assert await rig.mismatches() == []
         assert rig.wealth() == 2 * CASH + process.trade.pnl
+
+    play(tmp_path, story)
+
+
+def test_m35_the_rounding_of_a_price_is_a_fee_of_the_trade_and_not_unexplained_cash(tmp_path: Path) -> None:
+    """Ten contracts at a third of a dollar: 3.333330 is paid as 3.33, as the account's settlements say and no stream."""
+
+    async def story(rig: Rig) -> None:
+        process = await rig.start()
+        cross(rig)
+        await rig.until(lambda: bool(process.trades) and process.trade.phase is Phase.LOCKED)
+        await rig.idle()
+        rig.kalshi.settle("KXRAIN-Y", DOLLAR // 3, rig.clock.wall())
+        rig.polymarket.settle("rain", DOLLAR, rig.clock.wall())
+        rig.flush()
+        await rig.until(lambda: process.trade.phase is Phase.SETTLED, 60)
+        assert [leg.settled.fee for leg in process.trade.legs if leg.settled] == [3_330, 0]
+        assert "cash_difference" not in process.alarms
+        assert rig.wealth() == 2 * CASH + process.trade.pnl
+
+    play(tmp_path, story)
+
+
+def test_m35_a_result_that_becomes_a_price_brings_its_rounding_with_it(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        process = await paid(rig)
+        before = process.trade.pnl
+        rig.kalshi.resettle("KXRAIN-Y", DOLLAR // 3, rig.clock.wall())
+        rig.flush()
+        await rig.until(lambda: process.trade.pnl != before, 60)
+        assert process.trade.pnl == before - 10 * DOLLAR + 333 * CENT
+        assert await rig.mismatches() == []
+        assert rig.wealth() == 2 * CASH + process.trade.pnl
+
+    play(tmp_path, story)
+
+
+def test_m34_a_death_between_the_last_payout_and_its_turn_leaves_no_trade_locked_for_ever(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        process = await rig.start()
+        cross(rig)
+        await rig.until(lambda: bool(process.trades) and process.trade.phase is Phase.LOCKED)
+        await rig.idle()
+        trade = process.trade.id
+        process.engine.desk.record(LegSettled(trade, 0, DOLLAR, 10 * DOLLAR), LegSettled(trade, 1, DOLLAR, 0))
+        await rig.die()
+        rig.settle()
+        process = await rig.start(books=False)
+        await rig.until(lambda: process.trade.phase is Phase.SETTLED, 60)
+        assert await rig.mismatches() == []
 
     play(tmp_path, story)

@@ -11,15 +11,18 @@ import pytest
 from dutchbook.core.claim import Claim, Outcome, market_id
 from dutchbook.core.clock import SECOND
 from dutchbook.core.errors import Skip
+from dutchbook.core.facts import Alarmed
 from dutchbook.core.money import Price, Size
 from dutchbook.core.order import OrderState, TimeInForce
 from dutchbook.core.trade import Phase
 from dutchbook.core.transport import Request, Response
-from dutchbook.execution.reconcile import Code
+from dutchbook.engine.reconciliation import MOST_TOLD
+from dutchbook.execution.findings import Code, Finding
 from dutchbook.torture.line import private_of
 from dutchbook.torture.network import Fault, Forward, Network, answer_with, lose_answer, orders_to, reads_of, repeat
 from engine.parts import CENT, CONFIG, DOLLAR
 from engine.rig import Process, Rig, cross, play
+from engine.scenes import command
 
 OFTEN = replace(CONFIG, reconcile_every_ns=10 * SECOND)
 KALSHI_RAIN = market_id("kalshi", "KXRAIN-Y")
@@ -146,6 +149,11 @@ def test_m37_cash_that_nothing_explains_is_booked_with_one_alarm(tmp_path: Path,
         assert cash_events(process) == [("unexplained", amount)]
         assert process.alarms == ["cash_difference"]
         assert await rig.mismatches() == []
+        words = {"pool": "kalshi:0", "amount": f"{amount / DOLLAR}", "kind": "interest", "reason": "on their page"}
+        assert (await command(rig, "cash_name", **words)).text == "named; $0.000000 of kalshi:0 are unexplained"
+        assert cash_events(process)[1:] == [("unexplained", -amount), ("interest", amount)]
+        await rig.wait(30)
+        assert await rig.mismatches() == [] and len(cash_events(process)) == 3
 
     play(tmp_path, story, config=OFTEN)
 
@@ -258,6 +266,21 @@ def test_m37_a_payout_that_a_trade_still_at_work_has_not_booked_is_no_difference
         assert not {"cash_difference", "reconcile_position"} & set(process.alarms)
 
     play(tmp_path, story, config=OFTEN)
+
+
+def test_m37_a_difference_that_stands_is_told_once_however_many_others_come_and_go(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        process = await rig.start()
+        desk = process.engine.reconciliation
+        standing = Finding(Code.POSITION, "kalshi", "it stands", "it stands", confirmed=True)
+        for number in range(2 * MOST_TOLD):
+            desk._tell(standing)
+            desk._tell(replace(standing, text=str(number)))
+        told = [record.fact.text for record in process.journal.records() if isinstance(record.fact, Alarmed)]
+        assert sum(text.startswith("it stands") for text in told) == 1
+        assert len(desk._told) <= MOST_TOLD
+
+    play(tmp_path, story)
 
 
 def test_m37_before_the_first_new_trade_both_venues_are_asked_for_everything(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from dutchbook.core.clock import MILLISECOND
 from dutchbook.core.order import Action
 from dutchbook.core.trade import Phase
 from dutchbook.torture.network import Fault, answer_with, orders_to
-from engine.parts import CASH, DOLLAR, LATENCY_NS, NARROW
+from engine.parts import CASH, CENT, DOLLAR, LATENCY_NS, NARROW
 from engine.rig import Process, Rig, cross, play, uncross
+from engine.scenes import command
 
 BETWEEN_NS = LATENCY_NS + 5 * MILLISECOND
 """After the crossing was seen, before the orders arrive."""
@@ -48,8 +49,36 @@ def test_when_unwinding_is_cheaper_the_filled_leg_is_sold_and_the_real_loss_is_b
     assert [(order.venue, order.action, order.tif) for order in rig.network.orders] == [
         ("kalshi", "bid", "fok"),
         ("polymarket", "buy", "fok"),
-        ("kalshi", "ask", "fok"),
+        ("kalshi", "ask", "ioc"),
     ]
+
+
+def test_what_a_person_has_sold_meanwhile_is_not_sold_again_and_the_account_never_goes_short(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        process = await rig.start()
+        cross(rig)
+
+        def leave() -> None:
+            uncross(rig)
+            rig.quote("polymarket", [(30, 100)], [(54, 100)])
+
+        def sell_by_hand() -> None:
+            sold = rig.kalshi.trade_by_hand("trader", "KXRAIN-Y", False, 38 * CENT, 10 * DOLLAR, rig.clock.wall())
+            assert sold == 10 * DOLLAR
+
+        rig.after(BETWEEN_NS, leave)
+        rig.after(BETWEEN_NS + LATENCY_NS, sell_by_hand)
+        await rig.until(lambda: bool(process.trades))
+        await rig.wait(30)
+        assert rig.kalshi.statement("trader")["positions"].get("KXRAIN-Y", 0) == 0
+        # what the ledger still shows is told, and a person's mark ends it
+        assert process.trade.phase is Phase.NAKED
+        assert "reconcile_position" in process.alarms
+        words = {"trade": process.trade.id, "leg": "0", "contracts": "-10", "cash": "3.80", "reason": "sold by hand"}
+        assert (await command(rig, "trade_mark", **words)).done
+        assert process.trade.phase is Phase.FLAT
+
+    play(tmp_path, story)
 
 
 def test_when_completing_still_earns_the_missing_leg_is_bought(tmp_path: Path) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from dutchbook.core.claim import MarketId, native_of
 from dutchbook.core.clock import SECOND
-from dutchbook.core.errors import Unavailable
+from dutchbook.core.errors import Lost, Unavailable
+from dutchbook.core.facts import WalletMoved, WalletStage
 from dutchbook.core.money import Size
 from dutchbook.core.trade import Phase
 from dutchbook.torture.network import Fault, answer_with, orders_to
 from engine.parts import CASH, CONFIG, DOLLAR
-from engine.rig import Rig, cross, play
+from engine.rig import Process, Rig, cross, play
 
 
 class ChainWallet:
@@ -20,6 +24,9 @@ class ChainWallet:
 
     def __init__(self, rig: Rig) -> None:
         self.failures = 0
+        self.trouble: Callable[[], Exception] = lambda: Unavailable("the relayer does not answer")
+        self.silent = 0
+        """So many merges are carried out without an answer."""
         self.done: list[str] = []
         self._rig = rig
 
@@ -27,9 +34,12 @@ class ChainWallet:
         await self._rig.clock.sleep(2 * SECOND)
         if self.failures:
             self.failures -= 1
-            raise Unavailable("the relayer does not answer")
+            raise self.trouble()
         self._rig.polymarket.merge("trader", native_of(market), size, self._rig.clock.wall())
         self.done.append(f"merge {size}")
+        if self.silent:
+            self.silent -= 1
+            raise Lost("the relayer's answer is lost")
         return "0xmerged"
 
     async def redeem(self, market: MarketId) -> str:
@@ -73,6 +83,74 @@ def test_m29_what_is_not_settled_is_paired_with_its_opposite_and_merged(tmp_path
         assert trade.pnl == loss
         assert await rig.mismatches() == []
         assert rig.wealth() == 2 * CASH + trade.pnl
+
+    play(tmp_path, story, config=WITH_TREASURY)
+
+
+async def paired(rig: Rig) -> tuple[Process, ChainWallet]:
+    """Ten complete sets at Polymarket, not merged yet."""
+    wallet = with_wallet(rig)
+    kalshi_refuses(rig)
+    process = await rig.start()
+    cross(rig)
+    await rig.until(lambda: bool(process.trades) and process.trade.phase is Phase.FLAT, 20)
+    return process, wallet
+
+
+def moves(process: Process) -> list[WalletStage]:
+    facts = [record.fact for record in process.journal.records()]
+    return [fact.stage for fact in facts if isinstance(fact, WalletMoved)]
+
+
+async def come_home(rig: Rig, process: Process) -> None:
+    """Merged and booked, to the millionth."""
+    await rig.until(lambda: process.trade.legs[1].sets == 0, 200)
+    await rig.idle()
+    assert process.alarms.count("cash_difference") == 0
+    assert await rig.mismatches() == []
+    assert rig.wealth() == 2 * CASH + process.trade.pnl
+
+
+def test_m35_a_merge_is_in_the_journal_before_it_is_asked_and_after_a_crash_positions_tell_what_came_of_it(
+    tmp_path: Path,
+) -> None:
+    async def story(rig: Rig) -> None:
+        process, wallet = await paired(rig)
+        await rig.until(lambda: bool(moves(process)), 60)
+        assert moves(process) == [WalletStage.ASKED] and not wallet.done
+        await rig.die()
+        # the relayer carries it out; nobody is there to hear it
+        await wallet.merge(MarketId("polymarket:rain"), Size(10 * DOLLAR))
+        again = await rig.start()
+        await come_home(rig, again)
+        assert wallet.done == [f"merge {10 * DOLLAR}"] and moves(again) == [WalletStage.ASKED]
+
+    play(tmp_path, story, config=WITH_TREASURY)
+
+
+def test_m35_a_merge_without_an_answer_is_not_asked_for_again_when_it_was_carried_out(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        process, wallet = await paired(rig)
+        wallet.silent = 1
+        await come_home(rig, process)
+        assert wallet.done == [f"merge {10 * DOLLAR}"]
+        assert process.alarms.count("wallet") == 1
+
+    play(tmp_path, story, config=WITH_TREASURY)
+
+
+@pytest.mark.parametrize("trouble", [lambda: Lost("no answer"), lambda: RuntimeError("a defect of its library")])
+def test_m35_a_merge_that_was_not_carried_out_is_asked_for_again_only_when_the_venue_shows_it(
+    tmp_path: Path, trouble: Callable[[], Exception]
+) -> None:
+    async def story(rig: Rig) -> None:
+        process, wallet = await paired(rig)
+        wallet.failures, wallet.trouble = 1, trouble
+        await rig.until(lambda: bool(process.alarms.count("wallet")), 30)
+        assert moves(process) == [WalletStage.ASKED]
+        assert process.engine.desk.failure is None
+        await come_home(rig, process)
+        assert moves(process) == [WalletStage.ASKED, WalletStage.FAILED, WalletStage.ASKED]
 
     play(tmp_path, story, config=WITH_TREASURY)
 

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from dutchbook.core.claim import Claim, MarketId, Outcome
 from dutchbook.core.clock import MILLISECOND
 from dutchbook.core.errors import ImpossibleEvent, LedgerError
+from dutchbook.core.events import OrderSeen
 from dutchbook.core.facts import KillSwitchSet, OrderMoved
-from dutchbook.core.money import Cash, Size
-from dutchbook.core.order import OrderEvent, OrderReport, ReportStatus
+from dutchbook.core.money import Cash, Price, Size
+from dutchbook.core.order import OrderEvent, OrderReport, ReportStatus, TimeInForce
 from dutchbook.core.trade import Phase
 from engine.parts import CENT, DOLLAR, LATENCY_NS
 from engine.rig import Rig, cross, play, uncross, with_limits
+from engine.scenes import command
 
 
 def test_an_impossible_event_is_an_alarm_and_throws_the_kill_switch(tmp_path: Path) -> None:
@@ -52,6 +55,54 @@ def test_an_impossible_event_on_one_trade_lets_another_go_to_its_end(tmp_path: P
         await rig.until(lambda: not well.working)
         assert well.phase is Phase.LOCKED
         assert process.engine.desk.ledger.kill_switch is not None
+
+    play(tmp_path, story)
+
+
+def test_a_trade_with_an_impossible_event_is_worked_on_all_the_same_and_the_same_event_is_told_once(
+    tmp_path: Path,
+) -> None:
+    async def story(rig: Rig) -> None:
+        process = await rig.start()
+
+        def leave() -> None:
+            uncross(rig)
+            rig.quote("polymarket", [(30, 100)], [(54, 100)])
+
+        cross(rig)
+        rig.after(LATENCY_NS + 5 * MILLISECOND, leave)
+        await rig.until(lambda: bool(process.trades))
+        trade, desk = process.trade, process.engine.desk
+        (row, *_) = trade.orders()
+        impossible = OrderReport(row.plan.identity, "x", ReportStatus.DONE, Size(5 * DOLLAR))
+        desk.record(OrderMoved(trade.id, row.plan.id, OrderEvent.WITHHOLD))
+        for _ in range(3):
+            process.engine.streams.deliver("kalshi user", [OrderSeen(impossible), OrderSeen(impossible)])
+            await rig.wait(1)
+        told = [alarm.text for alarm in desk.ledger.alarms if alarm.code == "impossible_event"]
+        assert told and len(told) == len(set(told))
+        assert desk.failure is None and desk.ledger.kill_switch is not None
+        await rig.until(lambda: not trade.working, 120)
+
+    play(tmp_path, story)
+
+
+def test_m16_flatten_does_not_give_a_single_claim_away_to_stub_bids(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        process = await rig.start()
+        claim = Claim(MarketId("kalshi:KXRAIN-Y"), Outcome.YES)
+        uncross(rig)
+        await rig.wait(1)
+        trade = process.engine.by_hand.buy(claim, Size(10 * DOLLAR), Price(60 * CENT), TimeInForce.FOK)
+        await rig.until(lambda: trade.phase is Phase.LOCKED)
+        rig.quote("kalshi", [(2, 100)], [(90, 100)])
+        await rig.wait(1)
+        await command(rig, "stop", then="flatten")
+        await rig.wait(10)
+        assert trade.phase is Phase.LOCKED
+        assert any("is worth" in text for text in process.engine.closing.troubles.values())
+        rig.quote("kalshi", [(40, 100)], [(42, 100)])
+        await rig.until(lambda: trade.result == "exited", 30)
 
     play(tmp_path, story)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -127,12 +128,26 @@ def test_completing_takes_what_is_there_and_the_first_sale_is_fill_or_kill() -> 
     assert not sale.intents[0].reduce_only
 
 
-def test_the_second_sale_takes_what_is_there_and_only_reduces() -> None:
+def test_the_second_sale_takes_what_is_there() -> None:
     story = Story().ends("t.0.1", TEN).ends("t.1.1")
     story.ends(story.next_round(0, Action.SELL, turn=Turn.UNWIND))
     sale = step(story, thin())
     assert isinstance(sale, Place)
-    assert (sale.intents[0].tif, sale.intents[0].reduce_only) == (TimeInForce.IOC, True)
+    assert sale.intents[0].tif is TimeInForce.IOC
+
+
+def test_the_first_sale_too_only_closes_what_is_held_where_the_venue_offers_that() -> None:
+    story = Story().ends("t.0.1", TEN).ends("t.1.1").turns(Turn.FALL_SHORT)
+    policy = replace(POLICY, reduce_only={"kalshi": frozenset({TimeInForce.IOC})})
+    for owned, form in (
+        (None, (TimeInForce.IOC, True)),
+        (lambda claim: TEN, (TimeInForce.IOC, True)),
+        # another trade holds the opposite: the account's own position is smaller than what this one must sell
+        (lambda claim: TEN - 1, (TimeInForce.FOK, False)),
+    ):
+        (sale,) = decide(story.trade, Scene(thin(), MARKETS, 0, 10_000, owned=owned), policy)
+        assert isinstance(sale, Place)
+        assert (sale.intents[0].tif, sale.intents[0].reduce_only) == form
 
 
 def test_contracts_that_are_not_settled_are_waited_for() -> None:

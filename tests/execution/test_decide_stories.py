@@ -189,7 +189,7 @@ class OneTradeDecided(RuleBasedStateMachine):
     @precondition(lambda self: self.story.trade.phase is Phase.LOCKED)
     @rule()
     def a_person_sells_it(self) -> None:
-        intents = exit_round(self.story.trade, self.scene())
+        intents = exit_round(self.story.trade, self.scene(), self.policy)
         if intents is not None:
             self._check(intents)
             self._place(Turn.EXIT, intents)

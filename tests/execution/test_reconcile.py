@@ -15,10 +15,9 @@ from dutchbook.core.clock import MINUTE, SECOND
 from dutchbook.core.fees import Liquidity
 from dutchbook.core.money import Cash, Size
 from dutchbook.core.order import ENDED, Action, Fill, OrderReport, OrderState, ReportStatus
-from dutchbook.execution.reconcile import (
+from dutchbook.execution.findings import (
     ABSURD,
     FIX,
-    MOST_REMEDIES,
     AdoptCash,
     AskOrder,
     Books,
@@ -28,9 +27,8 @@ from dutchbook.execution.reconcile import (
     OrderView,
     TakeFill,
     VenueSnapshot,
-    as_ordered,
-    reconcile,
 )
+from dutchbook.execution.reconcile import MOST_REMEDIES, as_ordered, reconcile
 
 NOW = 1_795_000_000 * SECOND
 MICRO = 1_000_000

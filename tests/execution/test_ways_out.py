@@ -194,7 +194,7 @@ def bids(yes: int = 100, no: int = 100) -> dict[MarketId, Book]:
 
 
 def test_an_early_exit_sells_every_leg_whole_or_kills_it() -> None:
-    orders = exit_round(locked().trade, Scene(bids(), MARKETS, 0, 10_000))
+    orders = exit_round(locked().trade, Scene(bids(), MARKETS, 0, 10_000), POLICY)
     assert orders is not None
     assert [(o.leg, o.claim, o.action, o.size, o.limit, o.tif) for o in orders] == [
         (0, YES, Action.SELL, TEN, 45 * CENT, TimeInForce.FOK),
@@ -205,23 +205,23 @@ def test_an_early_exit_sells_every_leg_whole_or_kills_it() -> None:
 
 @pytest.mark.parametrize(("yes", "no"), [(9, 100), (100, 9), (0, 100)])
 def test_no_exit_is_begun_that_the_books_do_not_take_whole(yes: int, no: int) -> None:
-    assert exit_round(locked().trade, Scene(bids(yes, no), MARKETS, 0, 10_000)) is None
+    assert exit_round(locked().trade, Scene(bids(yes, no), MARKETS, 0, 10_000), POLICY) is None
 
 
 @pytest.mark.parametrize("stale", [KALSHI, POLYMARKET])
 def test_no_exit_is_begun_on_a_stale_book(stale: MarketId) -> None:
-    assert exit_round(locked().trade, Scene(bids(), MARKETS, 0, 10_000, stale={stale})) is None
+    assert exit_round(locked().trade, Scene(bids(), MARKETS, 0, 10_000, stale={stale}), POLICY) is None
     dead = bids()
     dead[stale].invalidate()
-    assert exit_round(locked().trade, Scene(dead, MARKETS, 0, 10_000)) is None
+    assert exit_round(locked().trade, Scene(dead, MARKETS, 0, 10_000), POLICY) is None
 
 
 def test_no_exit_is_begun_while_a_leg_may_not_be_sold_or_has_been_paid() -> None:
     story = Story().ends("t.0.1", TEN).ends("t.1.1", TEN, sellable=False).turns(Turn.LOCK)
-    assert exit_round(story.trade, Scene(bids(), MARKETS, 0, 10_000)) is None
+    assert exit_round(story.trade, Scene(bids(), MARKETS, 0, 10_000), POLICY) is None
     half_paid = locked()
     half_paid.trade.apply(LegSettled("t", 0, MICRO, TEN), 9)
-    assert exit_round(half_paid.trade, Scene(bids(), MARKETS, 0, 10_000)) is None
+    assert exit_round(half_paid.trade, Scene(bids(), MARKETS, 0, 10_000), POLICY) is None
 
 
 def test_a_second_exit_after_one_that_nobody_took_is_all_or_nothing_again() -> None:
@@ -229,7 +229,7 @@ def test_a_second_exit_after_one_that_nobody_took_is_all_or_nothing_again() -> N
     for leg in (0, 1):
         story.ends(story.next_round(leg, Action.SELL, turn=Turn.EXIT if leg == 0 else Turn.UNWIND))
     story.turns(Turn.LOCK)
-    orders = exit_round(story.trade, Scene(bids(), MARKETS, 0, 10_000))
+    orders = exit_round(story.trade, Scene(bids(), MARKETS, 0, 10_000), POLICY)
     assert orders is not None
     assert {(order.tif, order.reduce_only) for order in orders} == {(TimeInForce.FOK, False)}
 
@@ -241,7 +241,7 @@ def test_an_exit_is_every_leg_whole_or_nothing(number: int, yes: int, no: int, s
         books[KALSHI].invalidate()
     names = ((), (KALSHI,), (POLYMARKET,))[stale]
     scene = Scene(books, MARKETS, 0, 10_000, names)
-    sales, orders = exit_sales(story.trade, scene), exit_round(story.trade, scene)
+    sales, orders = exit_sales(story.trade, scene), exit_round(story.trade, scene, POLICY)
     possible = live and not names and min(yes, no) >= number
     assert (orders is not None) == (sales is not None) == possible
     if orders is not None:

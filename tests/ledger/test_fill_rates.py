@@ -16,14 +16,14 @@ from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Turn
 from dutchbook.ledger.fill_rates import Entry, FillRates, Tally, wilson_upper
 from dutchbook.ledger.projection import Ledger
-from ledger.story import CENT, POLY, book, bought, ledger, moved, opening, plan, reversed_fill, sent
+from ledger.story import CENT, book, bought, ledger, moved, opening, plan, reversed_fill, sent
 
 AT_KALSHI, AT_POLYMARKET = Entry("kalshi", delayed=False), Entry("polymarket", delayed=False)
 
 
-def rates(*trades: TradeBook, delayed: bool = False) -> FillRates:
-    """What these trades say; `delayed` is whether Polymarket's market has a taker delay."""
-    made = FillRates(lambda market: delayed and market == POLY)
+def rates(*trades: TradeBook) -> FillRates:
+    """What these trades say."""
+    made = FillRates()
     for trade in trades:
         made.take(trade)
     return made
@@ -100,7 +100,9 @@ def test_a_leg_sent_after_the_first_answer_is_counted_apart() -> None:
 
 
 def test_a_delayed_market_is_counted_apart() -> None:
-    seen = rates(locked(), delayed=True)
+    trade = locked()
+    trade.legs[1].plan = structs.replace(trade.legs[1].plan, taker_delay_ns=1_000_000_000)
+    seen = rates(trade)
     assert seen.tally(AT_POLYMARKET) == Tally(0, 0, 0, 0)
     assert seen.tally(Entry("polymarket", delayed=True)) == Tally(1, 1, 0, 0)
 
@@ -188,7 +190,7 @@ def test_following_a_long_ledger_looks_at_nothing_that_is_past() -> None:
             super().take(trade)
 
     world = Ledger()
-    seen = Counting(lambda market: False)
+    seen = Counting()
     for number in range(50):
         for fact in story_of(f"t{number}"):
             world.apply(fact, number)

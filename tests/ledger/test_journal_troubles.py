@@ -80,6 +80,17 @@ def test_a_ledger_of_a_newer_version_is_refused_naming_both_versions(
         opening(ledger)
 
 
+@pytest.mark.parametrize("opening", OPENINGS, ids=["write", "read"])
+def test_a_ledger_of_an_older_version_is_refused_and_the_way_out_is_named(
+    ledger: Path, opening: Callable[[Path], Journal]
+) -> None:
+    with sqlite3.connect(ledger) as connection:
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION - 1}")
+    connection.close()
+    with pytest.raises(LedgerError, match=rf"older dutchbook \(schema {SCHEMA_VERSION - 1}.*reconcile --adopt"):
+        opening(ledger)
+
+
 def test_reading_a_ledger_that_is_not_there_says_what_makes_one(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="no such file; run `dutchbook run`"):
         Journal.read(tmp_path / "ledger.db")

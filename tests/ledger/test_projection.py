@@ -20,6 +20,7 @@ from dutchbook.core.facts import (
 from dutchbook.core.money import MICRO
 from dutchbook.core.order import OrderEvent
 from dutchbook.core.trade import Turn
+from dutchbook.ledger.projection import KEPT
 from ledger.story import (
     CENT,
     K_NO,
@@ -273,6 +274,17 @@ def test_alarms_and_divergences_are_kept_in_order() -> None:
     after = ledger(Alarmed("a", "one"), OutcomesDiverged("t", "rain", "both paid no"), Alarmed("b", "two"))
     assert [alarm.code for alarm in after.alarms] == ["a", "b"]
     assert [event.link for event in after.divergences] == ["rain"]
+
+
+def test_the_newest_alarms_and_commands_are_kept_all_are_counted_and_the_last_stop_stands() -> None:
+    told = [Alarmed("a", str(number)) for number in range(5 * KEPT)]
+    stop, start = Commanded("stop", "{}", "ann"), Commanded("start", "{}", "bob")
+    asked = [Commanded("reconcile", str(number), "ann") for number in range(5 * KEPT)]
+    after = ledger(start, stop, *told, *asked)
+    assert after.alarms_told == 5 * KEPT
+    assert KEPT <= len(after.alarms) <= 2 * KEPT and after.alarms == told[-len(after.alarms) :]
+    assert len(after.commands) <= 2 * KEPT + 2 and after.commands[-1][1] == asked[-1]
+    assert [command for _, command in after.commands if command.command != "reconcile"] == [start, stop]
 
 
 def test_a_stopped_engine_is_known_until_the_next_one_starts() -> None:

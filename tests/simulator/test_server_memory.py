@@ -70,6 +70,29 @@ def test_an_answer_takes_the_latency_of_both_directions() -> None:
     virtually(work())
 
 
+def test_two_processes_beside_each_other_lose_no_frame_whoever_drains() -> None:
+    """What a dead process had sent still arrives, and what the venue says to the living one meanwhile reaches it."""
+
+    async def work() -> None:
+        exchange = PolymarketExchange(1)
+        world = _played(exchange)
+        slug = world.listings("polymarket")[0].id
+        condition, token, _ = exchange.tokens(slug)
+        first = MemoryTransport(exchange, LoopClock(), Latency(TEN, TEN))
+        second = MemoryTransport(exchange, LoopClock(), Latency(TEN, TEN), beside=first)
+        channel = await second.open("wss://venue.test/ws/market", {})
+        await channel.send(f'{{"type":"market","assets_ids":["{token}"]}}'.encode())
+        assert condition.encode() in (await channel.receive()).data
+        bid, _ = exchange.best(slug)
+        assert bid is not None
+        exchange.quote(slug, "another", [(bid, 5_000_000)], [], LoopClock().wall())
+        await first.send(Request("GET", "https://venue.test/time"))
+        async with asyncio.timeout(1):
+            assert b"price_change" in (await channel.receive()).data
+
+    virtually(work())
+
+
 def test_an_answer_that_outlasts_the_timeout_is_lost_but_the_request_arrived() -> None:
     async def work() -> None:
         bell = Bell()

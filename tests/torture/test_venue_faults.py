@@ -12,7 +12,7 @@ from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.transport import Request
 from dutchbook.simulator.kalshi import KalshiExchange
 from dutchbook.torture.network import posted
-from dutchbook.torture.venue_faults import VenueFaults, size_of
+from dutchbook.torture.venue_faults import PLANNED, VenueFaults, size_of
 from torture.wires import CENT, DOLLAR, KALSHI, POLYMARKET, SLUG, TICKER, Wires, on_wires
 
 # -- what venues do ---------------------------------------------------------------------------------------------------
@@ -39,6 +39,51 @@ async def statuses(wires: Wires, seconds: int) -> list[str]:
                 seen.append(status)
         await wires.clock.sleep(150 * MILLISECOND)
     return seen
+
+
+@pytest.mark.parametrize("kind", sorted(PLANNED))
+def test_what_is_planned_strikes_the_order_that_meets_it_and_no_other(kind: str) -> None:
+    """An order that would match nothing meets no delay, and no trade of it can fail."""
+
+    async def story(wires: Wires) -> None:
+        struck: list[tuple[str, str]] = []
+        faults = VenueFaults(lambda kind, where: struck.append((kind, where)))
+        missing, meeting = wires.polymarket_order(cents=30), wires.polymarket_order(cents=50)
+        order = posted(missing, 0)
+        assert order is not None
+        assert faults.befall(kind, order, wires.exchanges, random.Random(1))
+        await wires.seam.send(missing)
+        assert struck == []
+        answer = json.loads((await wires.seam.send(meeting)).body)
+        assert struck == [(kind, f"polymarket order {answer['orderID']}")]
+        assert faults.befall(kind, order, wires.exchanges, random.Random(1))
+        faults.end_all(wires.clock.wall())
+        await wires.seam.send(wires.polymarket_order(cents=50))
+        assert len(struck) == 1
+
+    on_wires(story)
+
+
+def test_cash_from_outside_and_trades_by_hand_are_added_up() -> None:
+    """At the end the account has what was brought, what the trades by hand cost, and what the markets paid for them."""
+
+    async def story(wires: Wires) -> None:
+        exchanges = wires.exchanges
+        began = exchanges.cash()
+        draw = random.Random(3)
+        faults = VenueFaults(lambda kind, where: None)
+        for number in range(60):
+            await wires.clock.sleep(SECOND)
+            wires.quote(40, 50)
+            kind = "traded_by_hand" if number % 2 else "cash_moved_outside"
+            faults.happen(kind, exchanges, wires.clock.wall(), draw)
+        await wires.clock.sleep(5 * SECOND)
+        assert set(exchanges.by_hand) == {KALSHI, POLYMARKET}
+        wires.kalshi.settle(TICKER, DOLLAR, wires.clock.wall())
+        wires.polymarket.settle(SLUG, 0, wires.clock.wall())
+        assert exchanges.cash() == began + exchanges.moved + exchanges.paid_by_hand()
+
+    on_wires(story)
 
 
 def test_a_delayed_order_is_matched_after_its_delay() -> None:

@@ -55,6 +55,10 @@ def history(seed: int, kinds: list[str] | None = None, rounds: int = 400) -> lis
                 weather.request(reads[venue], False, venue)
                 weather.frame(f"{venue} book", b"0123456789" * 9)
                 weather.frame(f"{venue} private", b"0123456789" * 9)
+            venue_plans = wires.polymarket
+            if venue_plans.planned_delays or venue_plans.fail_next_trades or venue_plans.retry_next_trades:
+                # what is planned strikes when an order meets it
+                await wires.transport.send(wires.polymarket_order(size=2))
             fault = weather.append(power_safe=True)
             if fault is not None:
                 weather.struck(fault.way, "append")

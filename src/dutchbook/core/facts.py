@@ -6,10 +6,13 @@ Amounts are millionths; times are wall nanoseconds.
 
 from __future__ import annotations
 
+from enum import Enum
+
 import msgspec
 
 from dutchbook.core.claim import Claim, MarketId, Outcome
 from dutchbook.core.fees import Liquidity
+from dutchbook.core.link_state import LinkTurn
 from dutchbook.core.order import Action, OrderEvent, TimeInForce
 from dutchbook.core.trade import Turn
 
@@ -19,7 +22,8 @@ class Fact(msgspec.Struct, frozen=True, tag_field="fact", omit_defaults=True):
 
 
 class LegPlan(msgspec.Struct, frozen=True):
-    """One leg as decided: `cash` and `fee` expected, `worst` all at the limit with its fee."""
+    """One leg as decided: `cash` and `fee` expected, `worst` all at the limit with its fee. `taker_delay_ns`
+    is how long the venue held takers' orders back then: it tells a fill rate's class when the market is long gone."""
 
     market: MarketId
     outcome: Outcome
@@ -29,6 +33,7 @@ class LegPlan(msgspec.Struct, frozen=True):
     cash: int
     fee: int
     worst: int
+    taker_delay_ns: int = 0
 
     @property
     def claim(self) -> Claim:
@@ -110,6 +115,8 @@ class Filled(Fact, frozen=True, tag="filled"):
     final: bool = True
     sellable: bool = True
     fee_exact: bool = True
+    by: str = ""
+    """The person on whose word it is booked; it gives way to the venue's."""
 
 
 class FillSettled(Fact, frozen=True, tag="fill_settled"):
@@ -128,6 +135,8 @@ class FillReversed(Fact, frozen=True, tag="fill_reversed"):
     order: str
     fill: str
     reason: str
+    replaced: bool = False
+    """The venue tells the same contracts as other fills: it never stood for a part of the venue's count by itself."""
 
 
 class TradeTurned(Fact, frozen=True, tag="trade_turned"):
@@ -167,6 +176,34 @@ class SetsMerged(Fact, frozen=True, tag="sets_merged"):
     size: int
 
 
+class WalletWork(Enum):
+    """What a venue's slow path is asked to do."""
+
+    MERGE = "merge"
+    REDEEM = "redeem"
+
+
+class WalletStage(Enum):
+    """ASKED is journaled before the request; FAILED says that nothing was done, DONE that it was (SetsMerged, for a merge)."""
+
+    ASKED = "asked"
+    FAILED = "failed"
+    DONE = "done"
+
+
+class WalletMoved(Fact, frozen=True, tag="wallet_moved"):
+    """Sets of a leg to be merged, or all tokens of a paid market to be redeemed. It moves no money in the ledger."""
+
+    venue: str
+    market: MarketId
+    work: WalletWork
+    stage: WalletStage
+    size: int = 0
+    trade: str = ""
+    leg: int = 0
+    note: str = ""
+
+
 class LotsMarked(Fact, frozen=True, tag="lots_marked"):
     """A counter-entry by a person, or by adoption: `size` contracts came into a leg (negative: went out), and `cash` came into
     the account (negative: went out). Never an edit."""
@@ -204,6 +241,92 @@ class OutcomesDiverged(Fact, frozen=True, tag="outcomes_diverged"):
     trade: str
     link: str
     text: str
+
+
+class LinkMember(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One market of a link as it was read when the link was proposed. `rules_hash` is the SHA-256 of the whole text; `rules` is
+    the text itself, cut where it is too long to be read by a person."""
+
+    market: MarketId
+    title: str
+    rules: str
+    rules_hash: str
+    subtitle: str = ""
+    event_title: str = ""
+    source: str = ""
+    outcomes: tuple[str, ...] = ()
+    starts_ns: int = 0
+    closes_ns: int = 0
+
+
+class LinkStateRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One way the world can end, and what YES of each member pays there in millionths; None is not known before it happens.
+    Core states must never lose; the others are tail states, risk."""
+
+    name: str
+    pays: tuple[int | None, ...]
+    core: bool = False
+    note: str = ""
+
+
+class LinkVeto(msgspec.Struct, frozen=True):
+    """Why markets should not be traded as one: the class of the reason, and its words."""
+
+    code: str
+    text: str
+
+
+class LinkProposed(Fact, frozen=True, tag="link_proposed"):
+    """Markets that may be one bet, with all that a person judges by. `prior` names the divergence class, `high` says that the
+    typed keys of all members are equal from the venues' structured ids. For a known link it replaces what was read before."""
+
+    link: str
+    kind: str
+    event: str
+    members: tuple[LinkMember, ...]
+    states: tuple[LinkStateRow, ...]
+    prior: str
+    why: str
+    by: str
+    vetoes: tuple[LinkVeto, ...] = ()
+    high: bool = False
+
+
+class LinkTurned(Fact, frozen=True, tag="link_turned"):
+    """A link was approved, rejected, suspended or re-opened: by whom, why, and for which rules texts (market to SHA-256)."""
+
+    link: str
+    turn: LinkTurn
+    by: str
+    reason: str
+    hashes: dict[MarketId, str]
+
+
+class RulesText(msgspec.Struct, frozen=True):
+    """The rules of one market as they are now; `rules_hash` is the SHA-256 of the whole text, of which `rules` may be cut."""
+
+    market: MarketId
+    rules: str
+    rules_hash: str
+
+
+class LinkReread(Fact, frozen=True, tag="link_reread"):
+    """The rules texts of a link's markets where they changed; the link is re-opened with this."""
+
+    link: str
+    rules: tuple[RulesText, ...]
+    reason: str
+    by: str
+
+
+class LinkAnnotated(Fact, frozen=True, tag="link_annotated"):
+    """What a reader of the rules has to say: remarks, and further vetoes. It never makes a link tradable."""
+
+    link: str
+    by: str
+    remarks: tuple[str, ...]
+    hashes: dict[MarketId, str]
+    vetoes: tuple[LinkVeto, ...] = ()
 
 
 class KillSwitchSet(Fact, frozen=True, tag="kill_switch_set"):
@@ -249,10 +372,15 @@ AnyFact = (
     | LegSettled
     | LegResettled
     | SetsMerged
+    | WalletMoved
     | LotsMarked
     | FeeTrued
     | CashMoved
     | OutcomesDiverged
+    | LinkProposed
+    | LinkTurned
+    | LinkReread
+    | LinkAnnotated
     | KillSwitchSet
     | Commanded
     | EngineStarted

@@ -6,12 +6,22 @@ Core states must never lose; tail states (tie, cancelled, void) are priced as ri
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from dutchbook.core.claim import Claim, MarketId, Outcome
 from dutchbook.core.errors import Skip
 from dutchbook.core.money import MICRO, Price, Rate
+
+LONGEST_RULES: Final = 40_000
+"""Characters of a rules text that are kept for reading. A longer text is hashed whole, kept cut, and vetoed."""
+
+
+def rules_hash(text: str) -> str:
+    """SHA-256 of a rules text, hexadecimal: an approval of a link is bound to it."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class LinkKind(Enum):

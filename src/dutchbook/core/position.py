@@ -31,6 +31,8 @@ from dutchbook.core.facts import (
     SetsMerged,
     TradeOpened,
     TradeTurned,
+    WalletMoved,
+    WalletStage,
 )
 from dutchbook.core.money import Cash, Size
 from dutchbook.core.order import ENDED, Action, OrderEvent, OrderState, next_order_state
@@ -95,6 +97,9 @@ class LegRow:
     orders: list[OrderRow] = field(default_factory=list)
     marks: list[LotsMarked] = field(default_factory=list)
     merged: Size = Size(0)
+    merging: Size = Size(0)
+    """Complete sets whose merge was asked for, and of which nothing is known yet."""
+    merging_ns: int = 0
     settled: LegSettled | None = None
     paid_size: Size = Size(0)
     """Contracts (sets left out) that the payout was for."""
@@ -171,10 +176,10 @@ class LegRow:
 
     @property
     def at_rest(self) -> bool:
-        """Whether nothing of the leg is open: its orders have ended, every fill is known and final, and what was paid is what
-        is held."""
+        """Whether nothing of the leg is open: its orders have ended, every fill is known and final, what was paid is what is
+        held, and no merge is under way."""
         paid = self.settled is None or self.paid_size == self.held
-        return paid and all(row.ended and row.accounted and row.final for row in self.orders)
+        return paid and not self.merging and all(row.ended and row.accounted and row.final for row in self.orders)
 
 
 @dataclass(slots=True)
@@ -263,9 +268,11 @@ class TradeBook:
 
     @property
     def at_rest(self) -> bool:
-        """Whether nothing can come of it any more but a correction: no work, no open order, nothing unpaid or provisional."""
+        """Whether nothing can come of it any more but a correction: no work, no open order, nothing unpaid or provisional, and
+        what was paid is settled: a process may have died between the last payout and the turn."""
         quiet = not self.working and self.phase is not Phase.DRY_RUN
-        return quiet and self.flat and all(leg.at_rest for leg in self.legs)
+        settled = self.phase is Phase.SETTLED or not any(leg.settled for leg in self.legs)
+        return quiet and settled and self.flat and all(leg.at_rest for leg in self.legs)
 
     @property
     def result(self) -> str:
@@ -300,6 +307,7 @@ class TradeBook:
                 if leg.settled is not None:
                     raise ImpossibleEvent(f"trade {self.id}: leg {fact.leg} has been paid already")
                 leg.settled, leg.paid_size, leg.paid_sets = fact, leg.held, leg.sets
+                leg.merging = Size(0)
             case LegResettled():
                 leg = self.leg(fact.leg)
                 if leg.settled is None:
@@ -312,7 +320,11 @@ class TradeBook:
                 leg = self.leg(fact.leg)
                 if leg.settled is not None or not 0 < fact.size <= leg.sets:
                     raise ImpossibleEvent(f"trade {self.id}: leg {fact.leg} has {leg.sets} in sets, not {fact.size}")
-                leg.merged = Size(leg.merged + fact.size)
+                leg.merged, leg.merging = Size(leg.merged + fact.size), Size(0)
+            case WalletMoved():
+                leg = self.leg(fact.leg)
+                asked = fact.stage is WalletStage.ASKED and leg.settled is None
+                leg.merging, leg.merging_ns = Size(fact.size if asked else 0), at_ns
             case LotsMarked():
                 leg = self.leg(fact.leg)
                 if leg.held + fact.size < 0:
@@ -382,9 +394,10 @@ class TradeBook:
         row = self.order(fact.order)
         fill = row.fills.pop(fact.fill, None)
         if fill is not None:
-            row.reversed[fact.fill] = fill.size
             row.filled = Size(row.filled - fill.size)
-        else:
+            if not fact.replaced:
+                row.reversed[fact.fill] = fill.size
+        elif not fact.replaced:
             # reversed before it was ever told: it explains what no fill explains of the venue's count
             unexplained = row.reported - row.filled - sum(row.reversed.values())
             row.reversed.setdefault(fact.fill, max(0, unexplained))

@@ -6,7 +6,7 @@ throw-away keys on an exchange core while the data is real.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -15,9 +15,10 @@ from dutchbook.core.account import Balances, Positions, Resolution
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.events import StreamEvent
+from dutchbook.core.listing import Listing
 from dutchbook.core.market import Market
 from dutchbook.core.money import Size
-from dutchbook.core.order import Fill, Intent, OrderReport, Prepared
+from dutchbook.core.order import Fill, Intent, OrderReport, Prepared, TimeInForce
 
 
 class OrderIdentity(Enum):
@@ -52,6 +53,7 @@ class Capabilities:
     """What a venue can do. `dedupes` says that the same bytes sent twice cannot fill twice.
 
     `absence_margin_ns` is how long after an order's deadline a "not found" may count as evidence (rule 5 of the design).
+    `reduce_only`: the times in force with which an order may be limited to closing what the account holds.
     """
 
     identity: OrderIdentity
@@ -60,6 +62,7 @@ class Capabilities:
     amend: bool
     nets_positions: bool
     absence_margin_ns: int
+    reduce_only: frozenset[TimeInForce] = frozenset()
 
 
 class Stream(Protocol):
@@ -138,6 +141,14 @@ class Scheduled(Protocol):
 
 
 @runtime_checkable
+class Lists(Protocol):
+    """A data side that lists its open markets for discovery."""
+
+    def listings(self) -> AsyncIterator[list[Listing]]:
+        """Open markets page by page, combos left out; a row that cannot be read is left out. Raises the tree's errors."""
+
+
+@runtime_checkable
 class ManyStreams(Protocol):
     """A data side that spreads many markets over several connections."""
 
@@ -176,6 +187,14 @@ class ListsHoldings(Protocol):
 
     async def held_natives(self) -> list[str]:
         """Native ids of all markets in which the account holds something, possibly some seconds old."""
+
+
+@runtime_checkable
+class Budgeted(Protocol):
+    """A trading side that keeps the venue's rate limits on our side."""
+
+    def allowances(self) -> Mapping[str, tuple[int, int]]:
+        """By bucket: the tokens that are left now, below zero where they are promised already, and how many it holds."""
 
 
 class Wallet(Protocol):

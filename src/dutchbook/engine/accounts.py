@@ -18,7 +18,7 @@ from dutchbook.core.facts import Alarmed, AnyFact, CashMoved, FeeTrued
 from dutchbook.core.money import Cash
 from dutchbook.core.position import TradeBook
 from dutchbook.core.venue import Trading
-from dutchbook.execution.reconcile import ABSURD, FEE_TOLERANCE, AdoptCash
+from dutchbook.execution.findings import ABSURD, FEE_TOLERANCE, AdoptCash
 from dutchbook.ledger.projection import Ledger
 
 
@@ -164,6 +164,11 @@ class Accounts:
         person is told."""
         moved = CashMoved(venue, cash.pool, cash.kind, cash.amount, text)
         if cash.kind == "unexplained":
-            self._recorder.record(Alarmed("cash_difference", f"{text}; booked as unexplained cash"), moved)
+            self._recorder.record(
+                Alarmed(
+                    "cash_difference", f"{text}; booked as unexplained cash; say what it was: `dutchbook cash name`"
+                ),
+                moved,
+            )
         else:
             self._recorder.record(moved)

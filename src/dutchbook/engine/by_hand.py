@@ -69,7 +69,7 @@ class ByHand:
         if len(trade.legs) > 1:
             raise Skip(f"trade {trade.id} is a bundle; selling one leg would leave the other alone")
         if trade.phase is not Phase.LOCKED:
-            raise Skip(f"trade {trade.id} is {trade.phase.value}; there is nothing to sell")
+            raise Skip(f"trade {trade.id} is {trade.result}; there is nothing to sell")
         if size > leg.sellable:
             raise Skip(
                 f"trade {trade.id} can sell {format_micros(leg.sellable, trim=True)} contracts now, "

@@ -1,7 +1,7 @@
 """Open risk taken down on request: resting orders cancelled, held positions sold. Asked for by a person or by the loss limit.
 
 What was asked for stands until the kill switch is taken back, across restarts: the ledger tells it. Trades under way are left
-to their drivers; nothing is bought here, and a position is sold whole or not at all.
+to their drivers; nothing is bought here, and the sale of a position is begun only when the books take it whole.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ AGAIN_NS: Final = 5 * SECOND
 """Pause between two tries on one order or trade."""
 
 FLOOR_PERCENT: Final = 80
-"""A bundle is not sold for less than this part of what it surely pays: into a book of stub bids nothing is sold."""
+"""Nothing is sold for less than this part of what a bundle surely pays, or a single claim is worth in the middle of its book:
+into a book of stub bids nothing is sold."""
 
 _OPEN: Final = frozenset({OrderState.RESTING, OrderState.DELAYED})
 _MAY_REST: Final = frozenset({TimeInForce.GTC, TimeInForce.GTD})
@@ -99,25 +100,29 @@ class Closing:
         desk = self._desk
         if any(leg.claim.market not in desk.books for leg in trade.legs):
             return "a book of it is not watched"
-        intents = exit_round(trade, desk.scene())
+        intents = exit_round(trade, desk.scene(), desk.policy)
         if not intents:
             return "a leg cannot be sold whole now: no live bids for all of it, or it is not settled yet"
-        if _brings(intents) * 100 < FLOOR_PERCENT * _pays(trade):
-            return (
-                f"the books pay {format_dollars(_brings(intents))} for what surely pays {format_dollars(_pays(trade))}"
-            )
+        brings, worth = _brings(intents), self._worth(trade)
+        if brings * 100 < FLOOR_PERCENT * worth:
+            what = "surely pays" if len(trade.legs) > 1 else "is worth"
+            return f"the books pay {format_dollars(brings)} for what {what} {format_dollars(worth)}"
         try:
             self._trades.exit(trade, self.reason)
         except Skip as error:
             return str(error)
         return None
 
+    def _worth(self, trade: TradeBook) -> int:
+        """What a bundle surely pays; of a single claim, its size at the middle of its book, where no offer counts as a dollar."""
+        if len(trade.legs) > 1:
+            return min(leg.held for leg in trade.legs) * trade.opened.guaranteed // MICRO
+        (leg,) = trade.legs
+        book = self._desk.books[leg.claim.market]
+        bid, offer = book.best_demand(leg.claim.outcome), book.best_offer(leg.claim.outcome)
+        return leg.held * ((bid or 0) + (MICRO if offer is None else offer)) // (2 * MICRO)
+
 
 def _brings(intents: tuple[Intent, ...]) -> int:
     """What sales bring at their limits, fees left out, in millionths of a dollar."""
     return sum(intent.size * intent.limit for intent in intents) // MICRO
-
-
-def _pays(trade: TradeBook) -> int:
-    """What a bundle surely pays when its markets settle; nothing for a single claim."""
-    return min(leg.held for leg in trade.legs) * trade.opened.guaranteed // MICRO

@@ -23,7 +23,9 @@ class EngineConfig:
 
     `on_daily_loss` is what happens to open risk when the loss limit has thrown the switch. `dead_man` has a venue cancel what
     rests when this process stops saying that it lives. Without `early_exit` a locked bundle is held until its markets pay.
-    With `commands_every_ns` 0 nobody can command this engine.
+    With `registry` the links that the ledger's registry has approved are traded besides those given; the rules of all are read
+    again every `rules_every_ns`. With `commands_every_ns` 0 nobody can command this engine; with `serve_state` other processes
+    may watch it live (`bus`).
     """
 
     mode: Mode
@@ -49,3 +51,6 @@ class EngineConfig:
     exits_every_ns: int = 5 * SECOND
     treasury_every_ns: int = 60 * SECOND
     commands_every_ns: int = 200 * MILLISECOND
+    registry: bool = False
+    rules_every_ns: int = 600 * SECOND
+    serve_state: bool = False

@@ -6,12 +6,13 @@ Holds state and hands it out; judges nothing, sends nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
+from dutchbook.bus.stream import StateStream
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId, venue_of
 from dutchbook.core.clock import SECOND, Clock, Entropy
@@ -26,9 +27,9 @@ from dutchbook.core.position import TradeBook
 from dutchbook.core.transport import Transport
 from dutchbook.core.venue import MarketData, OrderIdentity, Trading, Wallet
 from dutchbook.engine.config import EngineConfig
-from dutchbook.engine.driver import HELD_BACK
 from dutchbook.engine.funnel import Funnel
 from dutchbook.engine.guard import Guard
+from dutchbook.engine.services import HELD_BACK
 from dutchbook.engine.view import Figures
 from dutchbook.execution.decide import Policy, Scene
 from dutchbook.ledger.journal import Journal
@@ -66,7 +67,7 @@ class Desk:
     ) -> None:
         self.config = config
         self.venues = venues
-        self.links = links
+        self.links = dict(links)
         self.journal = journal
         self.clock = clock
         self.entropy = entropy
@@ -84,6 +85,7 @@ class Desk:
             absence_margin_ns={n: s.trading.capabilities.absence_margin_ns for n, s in venues.items()},
             naked_retry_ns=config.naked_retry_ns,
             merges=frozenset(name for name, side in venues.items() if side.wallet is not None),
+            reduce_only={name: side.trading.capabilities.reduce_only for name, side in venues.items()},
         )
         self.send_window_ns = config.send_window_ns
         self.guard = Guard(self.ledger, config.breakers.repeat_ns, config.send_window_ns)
@@ -92,10 +94,15 @@ class Desk:
         self.began_ns = clock.monotonic()
         self.failed = asyncio.Event()
         self.failure: BaseException | None = None
+        self.reread: Callable[[Iterable[Market]], object] = list
+        """Told of markets that were read again: their rules may have changed."""
         self.stale: Callable[[], Container[MarketId]] = tuple
         """Books that have not been confirmed lately; the streams say it once they are open."""
         self.cash: Callable[[], Mapping[str, Cash]] = dict
         """What each pool has to spend."""
+        self.stream: StateStream | None = None
+        """Who listens to this engine, where it lets them."""
+        self._impossible: set[str] = set()
         self._figures: Figures | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -117,16 +124,19 @@ class Desk:
                 self.ledger.apply(fact, now)
                 done.append(fact)
         except ImpossibleEvent as error:
-            for extra in (
-                Alarmed("impossible_event", str(error), getattr(facts[len(done)], "trade", "")),
-                KillSwitchSet(True, f"impossible event: {error}", "engine"),
-            ):
-                self.ledger.apply(extra, now)
-                done.append(extra)
-            self.log.error("impossible event", error=str(error))
+            self._figures = None
+            # a trade is looked at again after it: the same event once more is no news while the switch is on
+            if str(error) not in self._impossible or self.ledger.kill_switch is None:
+                self._impossible.add(str(error))
+                for extra in (
+                    Alarmed("impossible_event", str(error), getattr(facts[len(done)], "trade", "")),
+                    KillSwitchSet(True, f"impossible event: {error}", "engine"),
+                ):
+                    self.ledger.apply(extra, now)
+                    done.append(extra)
+                self.log.error("impossible event", error=str(error))
             raise
         finally:
-            self._figures = None
             if done:
                 self._write(done, now)
 
@@ -136,9 +146,16 @@ class Desk:
         except DutchbookError as error:
             self.fail(error)
             raise
+        if self.stream is not None:
+            self.stream.announce(self.journal.seq, at_ns, facts)
 
     def publish(self, gauge: str, snapshot: object) -> None:
-        """A snapshot for readers in other processes. No fact is lost with it: a failure is said and harms nothing."""
+        """A snapshot for readers in other processes: into the ledger's file, and to those that listen.
+
+        No fact is lost with it: a failure is said and harms nothing.
+        """
+        if self.stream is not None:
+            self.stream.publish(gauge, self.clock.wall(), snapshot)
         try:
             self.journal.set_gauge(gauge, snapshot)
         except LedgerError as error:
@@ -148,7 +165,9 @@ class Desk:
         """What deciding sees of the world now."""
         now = self.clock.monotonic()
         warming = now - self.began_ns < WARMING_NS
-        return Scene(self.books, self.markets, now, self.clock.wall(), self.stale(), self.cash(), warming)
+        return Scene(
+            self.books, self.markets, now, self.clock.wall(), self.stale(), self.cash(), warming, self.ledger.owned
+        )
 
     def note(self, trade: TradeBook, event: str, **details: object) -> None:
         """One log line about a trade."""
@@ -201,10 +220,12 @@ class Desk:
             self.log.error("kill switch", reason=reason)
 
     def figures(self) -> Figures:
-        """Per-event and per-day figures, computed anew after a fact or when the day has changed."""
+        """Per-event and per-day figures of this moment."""
         wall = self.clock.wall()
-        if self._figures is None or not self._figures.current(self.config.zone, wall):
+        if self._figures is None or not self._figures.current(wall):
             self._figures = Figures.of(self.ledger, self.config.zone, wall)
+        else:
+            self._figures.follow(self.ledger)
         return self._figures
 
     # -- tasks --------------------------------------------------------------------------------------------------------

@@ -7,12 +7,11 @@ It decides nothing itself: restart it on a half-done trade and it goes on where 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Coroutine, Sequence
 
-from dutchbook.core.claim import MarketId, venue_of
-from dutchbook.core.clock import MILLISECOND, SECOND, Clock
-from dutchbook.core.errors import DutchbookError, InvalidOrder, NotSent, Skip
+from dutchbook.core.claim import venue_of
+from dutchbook.core.clock import MILLISECOND, SECOND
+from dutchbook.core.errors import DutchbookError, ImpossibleEvent, InvalidOrder, LedgerError, NotSent, Skip
 from dutchbook.core.facts import (
     Alarmed,
     AnyFact,
@@ -24,8 +23,6 @@ from dutchbook.core.facts import (
     OrdersPlanned,
     TradeTurned,
 )
-from dutchbook.core.market import Market
-from dutchbook.core.opportunity import Rejection
 from dutchbook.core.order import (
     ORDER_TABLE,
     REPORT_EVENT,
@@ -40,8 +37,9 @@ from dutchbook.core.position import OrderRow, TradeBook
 from dutchbook.core.trade import Phase, Turn
 from dutchbook.core.venue import Trading
 from dutchbook.engine.orders import order_plan, restore
+from dutchbook.engine.services import HELD_BACK, Services
 from dutchbook.execution.actions import Ask, AskFills, Cancel, Finish, Place, Step, Void, Wait
-from dutchbook.execution.decide import Policy, Scene, Wish, decide
+from dutchbook.execution.decide import Wish, decide
 from dutchbook.execution.reconcile import as_ordered
 
 FILLS_GRACE_NS = 60 * MILLISECOND
@@ -50,43 +48,8 @@ FILLS_GRACE_NS = 60 * MILLISECOND
 ASK_LIMIT_NS = 8 * SECOND
 """The longest pause between two questions about one order."""
 
-HELD_BACK = "executor_disabled"
-"""The code of a refusal for want of the second key (M2)."""
-
 PERSON_AFTER_NS = 60 * SECOND
 """An order whose fate is unknown for so long is shown to a person; asking goes on."""
-
-
-class Services(Protocol):
-    """What the engine gives to its drivers."""
-
-    clock: Clock
-    policy: Policy
-    send_window_ns: int
-
-    def scene(self) -> Scene:
-        """What deciding sees of the world now."""
-
-    @property
-    def markets(self) -> Mapping[MarketId, Market]: ...
-
-    @property
-    def trading(self) -> Mapping[str, Trading]: ...
-
-    def record(self, *facts: AnyFact) -> None:
-        """Apply and journal facts; raises ImpossibleEvent or LedgerError, and then nothing may be sent."""
-
-    def note(self, trade: TradeBook, event: str, **details: object) -> None:
-        """One log line about a trade."""
-
-    def track(self, identity: str, trade: str, order: str) -> None:
-        """From now on stream messages with this identity belong to this order."""
-
-    def admit(self, intents: Sequence[Intent]) -> Rejection | None:
-        """The last look before orders are written; why none of them may be, or None."""
-
-    def sendable(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
-        """Those that may leave now; where a venue names no orders, one order at a time is in flight per market."""
 
 
 class TradeDriver:
@@ -271,21 +234,32 @@ class TradeDriver:
                     self._services.record(OrderAbsent(self.trade.id, row.plan.id, as_of))
                 return
             self.on_report(row.plan.id, report)
-        except DutchbookError as error:
-            self._services.note(self.trade, "question failed", order=row.plan.id, reason=str(error))
+        except Exception as error:
+            self._unanswered(row, error)
 
     async def _ask_fills(self, row: OrderRow) -> None:
         try:
             for fill in await self._venue(row).fills(restore(self.trade, row), row.venue_order_id):
                 self.on_fill(row.plan.id, fill)
-        except DutchbookError as error:
-            self._services.note(self.trade, "question failed", order=row.plan.id, reason=str(error))
+        except Exception as error:
+            self._unanswered(row, error)
 
     async def _cancel(self, row: OrderRow) -> None:
         try:
             self.on_report(row.plan.id, await self._venue(row).cancel(restore(self.trade, row), row.venue_order_id))
-        except DutchbookError as error:
-            self._services.note(self.trade, "cancel failed", order=row.plan.id, reason=str(error))
+        except Exception as error:
+            self._unanswered(row, error)
+
+    def _unanswered(self, row: OrderRow, error: Exception) -> None:
+        """A question or a cancel that came to nothing; it is asked again. A defect of ours is shown, and ends no trade."""
+        if isinstance(error, ImpossibleEvent | LedgerError):
+            raise error
+        self._services.note(self.trade, "question failed", order=row.plan.id, reason=str(error))
+        if not isinstance(error, DutchbookError) and type(error).__name__ not in self._shown:
+            self._shown.add(type(error).__name__)
+            self._alarm(
+                "defect", f"order {row.plan.id}: {type(error).__name__} while asking about it; it is asked about again"
+            )
 
     # -- facts ------------------------------------------------------------------------------------------------------
 
@@ -329,6 +303,7 @@ class TradeDriver:
                 return
             fill = told
             self._services.record(
+                *self._replaced(row),
                 Filled(
                     trade=self.trade.id,
                     order=order_id,
@@ -347,6 +322,13 @@ class TradeDriver:
         elif (fill.final and not known.final) or (fill.sellable and not known.sellable):
             self._services.record(FillSettled(self.trade.id, order_id, fill.id, fill.final))
         self.poke()
+
+    def _replaced(self, row: OrderRow) -> tuple[AnyFact, ...]:
+        """What a person said of an order gives way to what the venue tells of it."""
+        order = row.plan.id
+        said = [fill.fill for fill in row.fills.values() if fill.by]
+        words = "the venue tells its own fill"
+        return tuple(FillReversed(self.trade.id, order, fill, words, replaced=True) for fill in said)
 
     def _mismatch(self, order_id: str, fill: Fill) -> None:
         """A fill that names an order of ours and cannot be its fill: shown to a person once, and not booked."""

@@ -21,6 +21,7 @@ from dutchbook.core.venue import KeepsAlive, SignsAhead
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.by_hand import ByHand
 from dutchbook.engine.capital import LOOK_EVERY_NS, CapitalWatch
+from dutchbook.engine.cash_names import CashNames
 from dutchbook.engine.closing import Closing
 from dutchbook.engine.commands import Commands, StopStart
 from dutchbook.engine.config import EngineConfig
@@ -28,10 +29,12 @@ from dutchbook.engine.confirmations import Confirmations
 from dutchbook.engine.desk import Desk, VenueSide
 from dutchbook.engine.exits import Exits
 from dutchbook.engine.housekeeping import Housekeeping
+from dutchbook.engine.links import LinkDesk
 from dutchbook.engine.pursuit import Pursuit
 from dutchbook.engine.reconciliation import Reconciliation
 from dutchbook.engine.repairs import Repairs
 from dutchbook.engine.settlement import Settlement
+from dutchbook.engine.state import StateFeed
 from dutchbook.engine.streams import Streams
 from dutchbook.engine.trades import Trades
 from dutchbook.engine.treasury import Treasury
@@ -65,6 +68,8 @@ class Engine:
         self.settlement = Settlement(self.desk.ledger, self.desk.links, self.desk)
         self.trades = Trades(self.desk, self._trade_ended)
         self.pursuit = Pursuit(self.desk, self.accounts, self.trades, self.view, observe_book)
+        self.links = LinkDesk(self.desk, self.pursuit)
+        self.desk.reread = self.links.compare
         self.by_hand = ByHand(self.desk, self.pursuit, self.trades, self.view)
         self.streams = Streams(self.desk, self.trades, self.pursuit, self.settlement.take)
         self.confirmations = Confirmations(self.desk, self.trades)
@@ -79,8 +84,12 @@ class Engine:
         self.stop_start = StopStart(self.desk, self.closing, self.watch.loss)
         self.stop_start.register(self.commands)
         self.commands.register("reconcile", self.reconciliation.command)
+        self.commands.register("settle", self.housekeeping.settle)
         self.capital = CapitalWatch(self.desk)
         Repairs(self.desk, self.trades).register(self.commands)
+        CashNames(self.desk).register(self.commands)
+        self.links.register(self.commands)
+        self.state = StateFeed(self.desk, self.pursuit, self.accounts, self.watch)
 
     async def start(self) -> None:
         """Connect, read markets and balances, take up what an earlier run left half done, then accept new work.
@@ -92,6 +101,9 @@ class Engine:
         for side in desk.venues.values():
             await self._insist(side.trading.connect)
         desk.record(EngineStarted(dutchbook.__version__, config.mode.value))
+        self.links.compare(desk.markets.values())
+        if config.serve_state:
+            self.state.open()
         await self._insist(self.accounts.open)
         await self.housekeeping.check_venues()
         self.streams.open()
@@ -109,6 +121,7 @@ class Engine:
         desk.every(config.balance_every_ns, self.housekeeping.refresh_balances)
         desk.every(config.results_every_ns, self.housekeeping.poll_results)
         desk.every(config.venues_every_ns, self.housekeeping.check_venues)
+        desk.every(config.rules_every_ns, self.links.look)
         desk.every(config.confirm_every_ns, self.confirmations.ask)
         if config.early_exit is not None:
             desk.every(config.exits_every_ns, self.exits.look)
@@ -165,10 +178,14 @@ class Engine:
         desk = self.desk
         needed = {leg.claim.market for trade in desk.ledger.open.values() for leg in trade.legs if not leg.settled}
         wanted: dict[str, set[str]] = {}
+        known: dict[str, set[str]] = {}
+        optional = self.links.optional() - needed
         for market in needed.union(*(link.markets for link in desk.links.values())):
-            wanted.setdefault(venue_of(market), set()).add(native_of(market))
+            which = known if market in optional else wanted
+            which.setdefault(venue_of(market), set()).add(native_of(market))
         for name, side in desk.venues.items():
             markets = await side.data.markets(sorted(wanted.get(name, ())))
+            markets += await self.links.read(name, sorted(known.get(name, ())))
             side.trading.know(markets)
             desk.markets.update({market.id: market for market in markets})
         missing = sorted(needed - desk.markets.keys())
@@ -227,6 +244,7 @@ class Engine:
             "at_ns": desk.clock.wall(),
             "accepting": desk.accepting and desk.config.sending and switch is None,
             "kill_switch": switch.reason if switch else None,
+            "failure": None if desk.failure is None else str(desk.failure),
             "feeds": {
                 name: {
                     "up": c.up.is_set(),

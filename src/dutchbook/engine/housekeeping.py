@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
-from dutchbook.core.errors import DutchbookError
+from dutchbook.core.errors import DutchbookError, Skip
+from dutchbook.core.position import TradeBook
+from dutchbook.core.trade import Phase
 from dutchbook.core.venue import Scheduled, VenueMode, Window
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.desk import Desk
@@ -55,3 +57,24 @@ class Housekeeping:
         """Ask the venues for results that trades wait for."""
         for trouble in await self._settlement.poll(self._desk.trading, self._desk.clock.wall()):
             self._desk.log.warning("results not read", reason=trouble)
+
+    async def settle(self, _arguments: Mapping[str, str]) -> str:
+        """The verb `settle`: results asked for now, what was paid by them, and what still waits. Raises Skip when a venue was
+        not heard; what the others said is booked."""
+        desk = self._desk
+        held = [trade for trade in desk.ledger.holding() if _unpaid(trade)]
+        before = sum(_unpaid(trade) for trade in held)
+        troubles = await self._settlement.poll(desk.trading, desk.clock.wall())
+        ended = [trade.id for trade in held if trade.phase is Phase.SETTLED]
+        left = sum(_unpaid(trade) for trade in held)
+        text = f"{before - left} of {before} legs were paid now, {len(ended)} trades settled"
+        text += f" ({', '.join(ended)})" if ended else ""
+        text += f"; {left} legs wait for a final result" if left else ""
+        if troubles:
+            raise Skip(f"{text}; not heard: {'; '.join(troubles)}")
+        return text
+
+
+def _unpaid(trade: TradeBook) -> int:
+    """Legs that hold something and wait for their market."""
+    return sum(1 for leg in trade.legs if not leg.settled and (leg.held or leg.sets))

@@ -7,7 +7,7 @@ judges by `execution.leg_order` alone, and its answer never makes a plan larger 
 from __future__ import annotations
 
 from dutchbook.core.book import walk
-from dutchbook.core.claim import MarketId, venue_of
+from dutchbook.core.claim import venue_of
 from dutchbook.core.fees import order_fee
 from dutchbook.core.money import MICRO, RATE_ONE, Cash, Rate, Rounding
 from dutchbook.core.opportunity import LegQuote, Opportunity, Rejection
@@ -27,7 +27,7 @@ class LegPolicy:
     """Keeps the fill rates of one engine up to date and judges plans with them."""
 
     def __init__(self, desk: Desk) -> None:
-        self.rates = FillRates(self._delayed)
+        self.rates = FillRates()
         self._desk = desk
 
     def learn(self) -> None:
@@ -56,10 +56,6 @@ class LegPolicy:
             f" with misses and divergence at their upper bounds {verdict.lower};"
             f" missing a leg more than {percent(verdict.break_even)} of the time loses",
         )
-
-    def _delayed(self, market: MarketId) -> bool:
-        known = self._desk.markets.get(market)
-        return known is not None and known.taker_delay_ns > 0
 
     def _terms(self, opportunity: Opportunity) -> Terms:
         cost = opportunity.cost * RATE_ONE // opportunity.size

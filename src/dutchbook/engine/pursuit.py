@@ -24,10 +24,10 @@ from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Turn
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.desk import Desk
-from dutchbook.engine.driver import HELD_BACK
 from dutchbook.engine.funnel import Stage
 from dutchbook.engine.leg_policy import LegPolicy
 from dutchbook.engine.orders import order_plan
+from dutchbook.engine.services import HELD_BACK
 from dutchbook.engine.trades import Trades
 from dutchbook.execution.leg_order import Verdict, opening_round
 from dutchbook.opportunity.scan import Scanner, data_alarms
@@ -55,6 +55,10 @@ class Pursuit:
         self.dry_runs = 0
         self.dry_run_cost = 0
         self.tick_to_order_ns: deque[int] = deque(maxlen=10_000)
+        self.sized: dict[str, Opportunity] = {}
+        """The newest figures of each bundle that was ever profitable after fees."""
+        self.touched: set[MarketId] | None = None
+        """Markets whose books changed since somebody emptied it; None while nobody wants to know."""
         self._desk = desk
         self._accounts = accounts
         self._trades = trades
@@ -88,6 +92,8 @@ class Pursuit:
         funnel.books += 1
         if self._observe_book is not None:
             self._observe_book(book)
+        if self.touched is not None:
+            self.touched.add(book.market)
         if not book.live:
             self.forget(book.market)
             return
@@ -132,6 +138,7 @@ class Pursuit:
             if isinstance(sized, Rejection):
                 funnel.saw(bundle.id, now, Stage.CROSSING, sized)
             else:
+                self.sized[bundle.id] = sized
                 found.append(sized)
         found.sort(key=lambda opportunity: opportunity.profit, reverse=True)
         view = self._view() if found else None
@@ -280,6 +287,7 @@ def _opening(trade_id: str, approved: Approved, plans: tuple[OrderPlan, ...]) ->
                 cash=quotes[leg.claim].cash,
                 fee=quotes[leg.claim].fee,
                 worst=leg.worst,
+                taker_delay_ns=leg.taker_delay_ns,
             )
             for leg in approved.legs
         ),

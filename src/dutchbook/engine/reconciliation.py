@@ -21,7 +21,7 @@ from dutchbook.engine.orders import restore
 from dutchbook.engine.settlement import Settlement
 from dutchbook.engine.statement import books_of, born_ns, heard_ns, read_snapshot
 from dutchbook.engine.trades import Trades
-from dutchbook.execution.reconcile import (
+from dutchbook.execution.findings import (
     HOLDS_CASH,
     AdoptCash,
     AskOrder,
@@ -31,10 +31,8 @@ from dutchbook.execution.reconcile import (
     Keys,
     TakeFill,
     VenueSnapshot,
-    cash_differences,
-    reconcile,
-    settle_remedies,
 )
+from dutchbook.execution.reconcile import cash_differences, reconcile, settle_remedies
 
 AGAIN_NS: Final = 5 * SECOND
 """A new finding is looked at again so soon: it is acted on only when it is still there."""
@@ -47,6 +45,11 @@ OVERLAP_NS: Final = 2 * MINUTE
 
 LOOK_BACK_NS: Final = 60 * MINUTE
 """At start fills are listed from so long before the newest fact of the ledger."""
+
+MOST_TOLD: Final = 2_000
+"""So many differences are remembered as told; one that stands is never forgotten."""
+
+_FILLS: Final = frozenset({Code.FILL_IMPOSSIBLE, Code.FILL_FOREIGN})
 
 SLACK_NS: Final = 2 * SECOND
 """Fills of the last moments before a balance was read may or may not be in it."""
@@ -66,7 +69,8 @@ class Reconciliation:
         self._seen: dict[str, Keys] = {}
         self._cash_seen: dict[str, Keys] = {}
         self._foreign: dict[str, dict[str, Fill]] = {}
-        self._told = {(alarm.code, alarm.text) for alarm in desk.ledger.alarms}
+        self._told = dict.fromkeys((alarm.code, alarm.text) for alarm in desk.ledger.alarms)
+        """What a person was told, the last seen last."""
         self._busy: set[str] = set()
         self._waiting: set[str] = set()
         self._heard_ns = heard_ns(desk.ledger)
@@ -130,7 +134,8 @@ class Reconciliation:
         self.findings[venue] = found
         if snapshot.complete and snapshot.as_of_ns is not None:
             self._seen[venue] = {finding.key for finding in found}
-            self._since_ns[venue] = min(snapshot.as_of_ns, begun) - OVERLAP_NS
+            # a fill that is still to be looked at again must be listed again
+            self._since_ns[venue] = since if _fills_left(found) else min(snapshot.as_of_ns, begun) - OVERLAP_NS
             self._note_agreement(venue, found, begun, quiet=view.quiet)
         for finding in found:
             await self._follow(finding)
@@ -242,8 +247,13 @@ class Reconciliation:
         if not finding.confirmed or finding.code is Code.CASH:
             return
         alarm = Alarmed(f"reconcile_{finding.code.value}", f"{finding.text}. What ends it: {finding.fix}")
-        if (alarm.code, alarm.text) not in self._told:
-            self._told.add((alarm.code, alarm.text))
+        key = (alarm.code, alarm.text)
+        new = key not in self._told
+        self._told.pop(key, None)
+        self._told[key] = None
+        if new:
+            if len(self._told) > MOST_TOLD:
+                del self._told[next(iter(self._told))]
             self._desk.record(alarm)
             self._desk.log.error("difference", code=finding.code.value, venue=finding.venue, text=finding.text)
 
@@ -271,6 +281,11 @@ class Reconciliation:
             for venue, found in self.findings.items()
         }
         self._desk.publish("reconciliation", {"at_ns": self._desk.clock.wall(), "venues": told})
+
+
+def _fills_left(found: list[Finding]) -> bool:
+    """Whether a fill was found that is not booked yet, or was not there in the statement before."""
+    return any(each.code is Code.FILL_MISSED or (each.code in _FILLS and not each.confirmed) for each in found)
 
 
 def plain(finding: Finding) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from typing import Final
 from dutchbook.core.claim import MarketId
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.errors import Skip
-from dutchbook.core.facts import AnyFact, LotsMarked, TradeTurned
-from dutchbook.core.money import MICRO, format_dollars, format_micros, parse_micros
-from dutchbook.core.position import TradeBook
+from dutchbook.core.facts import AnyFact, Filled, LotsMarked, OrderMoved, TradeTurned
+from dutchbook.core.fees import Liquidity
+from dutchbook.core.money import MICRO, Price, Rounding, Size, format_dollars, format_micros, notional, parse_micros
+from dutchbook.core.order import Action, OrderEvent, OrderState
+from dutchbook.core.position import OrderRow, TradeBook
 from dutchbook.core.trade import Phase, Turn
 from dutchbook.engine.commands import Commands
 from dutchbook.engine.desk import Desk
@@ -30,14 +32,21 @@ PATIENCE_NS: Final = 6 * SECOND
 BOOKS_NS: Final = 3 * SECOND
 """How long the books of a trade are waited for before it is sold."""
 
+VOID_AFTER_NS: Final = 60 * SECOND
+"""How long after an order's deadline a person may say that it is void."""
+
 AGAIN_NS: Final = 500 * MILLISECOND
 """Pause between two sales of a locked trade: a book that moved away may be back."""
 
 POLL_NS: Final = 20 * MILLISECOND
 
+_OPEN: Final = frozenset({OrderState.UNKNOWN, OrderState.DELAYED})
+_UNTOLD: Final = _OPEN | {OrderState.VOIDED}
+
 
 class Repairs:
-    """The verbs trade_complete, trade_unwind, trade_hand_over and trade_mark. Each wants `trade` and `reason`."""
+    """The verbs trade_complete, trade_unwind, trade_hand_over, trade_mark, trade_void, trade_fill. Each wants `trade` (the last
+    two `order`) and `reason`."""
 
     def __init__(self, desk: Desk, trades: Trades) -> None:
         self._desk = desk
@@ -49,6 +58,8 @@ class Repairs:
         commands.register("trade_unwind", self.unwind)
         commands.register("trade_hand_over", self.hand_over)
         commands.register("trade_mark", self.mark)
+        commands.register("trade_void", self.void)
+        commands.register("trade_fill", self.fill)
 
     async def complete(self, arguments: Mapping[str, str]) -> str:
         """Buy what is missing of a trade whose legs are unequal, as far as books and venues allow."""
@@ -77,6 +88,20 @@ class Repairs:
         trade = self._desk.ledger.trades[mark.trade]
         self._trades.mark(mark)
         return f"{marked(mark)}; {await self._came_of_it(trade)}"
+
+    async def void(self, arguments: Mapping[str, str]) -> str:
+        """End an order of unknown fate by a person's word: the venue has shown them that it never had it, or ended it."""
+        entry = void_fact(self._desk.ledger, arguments, self._desk.clock.wall())
+        trade = self._desk.ledger.trades[entry.trade]
+        self._trades.tell(trade, entry)
+        return f"order {entry.order} is void; {await self._came_of_it(trade)}"
+
+    async def fill(self, arguments: Mapping[str, str]) -> str:
+        """End an order of unknown fate by a person's word: the venue has shown them what it filled."""
+        facts = fill_facts(self._desk.ledger, arguments, self._desk.clock.wall())
+        trade = named_trade(self._desk.ledger, {"trade": arguments["order"].partition(".")[0]})
+        self._trades.tell(trade, *facts)
+        return f"order {arguments['order']} has ended; {await self._came_of_it(trade)}"
 
     def _sending(self, arguments: Mapping[str, str]) -> tuple[TradeBook, str]:
         trade, reason = named_trade(self._desk.ledger, arguments), reason_given(arguments)
@@ -161,6 +186,75 @@ def hand_over_facts(ledger: Ledger, arguments: Mapping[str, str]) -> tuple[AnyFa
     trade = named_trade(ledger, arguments)
     require_handing_over(trade)
     return (TradeTurned(trade.id, Turn.HAND_OVER, reason_given(arguments)),)
+
+
+def void_fact(ledger: Ledger, arguments: Mapping[str, str], wall_ns: int) -> OrderMoved:
+    """What ends an order by a person's word. Raises Skip for an order whose fate is known, or that may still leave or arrive.
+
+    A fill that comes all the same reopens the order, and its trade.
+    """
+    (trade, row), reason = _named_order(ledger, arguments), reason_given(arguments)
+    name = row.plan.id
+    if row.state not in _OPEN:
+        raise Skip(f"order {name} is {row.state.value}: only one whose fate is not known is ended by hand")
+    if row.fills:
+        raise Skip(
+            f"order {name} has filled {format_micros(row.filled, trim=True)}: it is not void; the venue is asked on"
+        )
+    _require_arrived(row, wall_ns)
+    return OrderMoved(trade.id, name, OrderEvent.VOID, reason=f"by hand: {reason}")
+
+
+def fill_facts(ledger: Ledger, arguments: Mapping[str, str], wall_ns: int) -> tuple[AnyFact, ...]:
+    """What ends an order with the fill that a person has seen at the venue: `contracts` more than the ledger knows, for `cash`,
+    with `fee`; none where the known fills are all. Raises Skip, naming the field, for what cannot be.
+
+    A fill that the venue tells later takes its place and has the trade looked at again.
+    """
+    (trade, row), reason = _named_order(ledger, arguments), reason_given(arguments)
+    plan, name = row.plan, row.plan.id
+    if trade.phase in (Phase.HANDED_OVER, Phase.SETTLED, Phase.DRY_RUN):
+        raise Skip(f"trade {trade.id} is {trade.result}: book what is missing with `dutchbook trade mark`")
+    if row.state not in _UNTOLD and (row.state is not OrderState.DONE or row.accounted):
+        raise Skip(f"order {name} is {row.state.value}: only one whose fate or fills are not known is ended by hand")
+    _require_arrived(row, wall_ns)
+    size, cash, fee = (_amount(arguments, field) for field in ("contracts", "cash", "fee"))
+    if min(size, cash, fee) < 0:
+        raise Skip("--contracts, --cash, --fee: write them without a sign; the order says whether it buys or sells")
+    left = (row.reported if row.state is OrderState.DONE else plan.size) - row.filled - sum(row.reversed.values())
+    if size > left:
+        raise Skip(f"--contracts: order {name} can have filled {format_micros(left, trim=True)} more at most")
+    if not size and (cash or fee or not row.fills or row.state is OrderState.DONE):
+        raise Skip(f"--contracts: zero; an order that has filled nothing at all is `dutchbook trade void {name}`")
+    worst = notional(Price(plan.limit), Size(size), Rounding.CEIL if plan.action is Action.BUY else Rounding.FLOOR)
+    beyond = cash > worst if plan.action is Action.BUY else not worst <= cash <= size
+    if beyond or (size and not cash):
+        raise Skip(
+            f"--cash: {format_micros(size, trim=True)} contracts at the limit {format_micros(plan.limit, trim=True)} or better "
+            f"are not {format_dollars(cash, 6)}"
+        )
+    by = arguments.get("by", "operator")
+    number = sum(bool(fill.by) for fill in row.fills.values()) + 1
+    told = (
+        Filled(trade.id, name, f"by hand {number}", size, cash, fee, Liquidity.TAKER, wall_ns, by=by),
+        *((TradeTurned(trade.id, Turn.REOPEN, reason),) if not trade.working else ()),
+    )
+    ended = OrderMoved(trade.id, name, OrderEvent.FINISH, filled=row.filled + size, reason=f"by hand: {reason}")
+    return (*(told if size else ()), ended)
+
+
+def _named_order(ledger: Ledger, arguments: Mapping[str, str]) -> tuple[TradeBook, OrderRow]:
+    name = arguments.get("order", "")
+    trade = ledger.trades.get(name.partition(".")[0])
+    row = None if trade is None else next((row for row in trade.orders() if row.plan.id == name), None)
+    if trade is None or row is None:
+        raise Skip(f"order {name or '(none named)'}: not in this ledger; `dutchbook trade show` lists a trade's orders")
+    return trade, row
+
+
+def _require_arrived(row: OrderRow, wall_ns: int) -> None:
+    if wall_ns <= row.plan.send_by_ns + VOID_AFTER_NS:
+        raise Skip(f"order {row.plan.id} may still be on its way; wait a minute and look at the venue again")
 
 
 def named_trade(ledger: Ledger, arguments: Mapping[str, str]) -> TradeBook:

@@ -15,7 +15,7 @@ from dutchbook.core.clock import DAY
 from dutchbook.core.errors import DutchbookError
 from dutchbook.core.facts import Alarmed, AnyFact, LegResettled, LegSettled, OutcomesDiverged, TradeTurned
 from dutchbook.core.link import Link
-from dutchbook.core.money import MICRO, Price, Rounding, divide, format_micros
+from dutchbook.core.money import MICRO, Cash, Price, Rounding, divide, format_micros
 from dutchbook.core.position import LegRow, TradeBook
 from dutchbook.core.trade import Phase, Turn
 from dutchbook.core.venue import Trading
@@ -88,15 +88,18 @@ class Settlement:
             )
         self.known[resolution.market] = resolution
         if resolution.final:
-            self.book_all()
+            self.book_all(resolution.market)
             self._correct(resolution)
 
-    def book_all(self) -> None:
-        """Book every final result into the trades that hold it and are not being worked on.
+    def book_all(self, news: MarketId | None = None) -> None:
+        """Book every final result into the trades that hold it and are not being worked on; `news` is the one market of
+        which something is new.
 
         A NAKED trade without an open order is booked too: its market has ended before it could.
         """
         for trade in list(self._ledger.open.values()):
+            if news is not None and all(leg.claim.market != news for leg in trade.legs):
+                continue
             idle = all(row.ended and row.accounted for row in trade.orders())
             if not trade.working or (trade.phase is Phase.NAKED and idle):
                 self._book(trade)
@@ -119,11 +122,14 @@ class Settlement:
 
     def _correct(self, result: Resolution) -> None:
         """Counter-entries for what was paid by an earlier result; they are a divergence where no state of the link knows it."""
+        fee = result.fee
         for trade_id, index in list(self._ledger.paid.get(result.market, ())):
             trade = self._ledger.trades[trade_id]
             leg = trade.legs[index]
             if leg.settled is not None and leg.settled.yes_value != result.yes_value:
-                self._resettle(trade, index, leg, result.yes_value, result.fee if leg.settled.fee else 0)
+                # the fee is for the account's whole position: the first leg carries it, whoever carried the earlier one
+                self._resettle(trade, index, leg, result.yes_value, fee)
+                fee = Cash(0)
                 self._compare(trade)
 
     def _resettle(self, trade: TradeBook, index: int, leg: LegRow, yes_value: int, fee: int) -> None:

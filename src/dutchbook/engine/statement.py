@@ -14,7 +14,7 @@ from dutchbook.core.errors import DutchbookError
 from dutchbook.core.order import Fill
 from dutchbook.core.position import OrderRow, TradeBook
 from dutchbook.core.venue import ListsFills, OrderIdentity, Trading
-from dutchbook.execution.reconcile import Books, OrderView, VenueSnapshot
+from dutchbook.execution.findings import Books, OrderView, VenueSnapshot
 from dutchbook.ledger.projection import Ledger
 
 T = TypeVar("T")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Final, cast
 
 from dutchbook.core.account import Resolution
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId, native_of, venue_of
-from dutchbook.core.errors import DutchbookError
+from dutchbook.core.errors import DutchbookError, ImpossibleEvent
 from dutchbook.core.events import (
     BookGap,
     FillFailed,
@@ -26,6 +26,8 @@ from dutchbook.engine.pursuit import Pursuit
 from dutchbook.engine.trades import Trades
 from dutchbook.feed.connection import Connection
 
+_NONE: Final[frozenset[MarketId]] = frozenset()
+
 
 class Streams:
     """Connections by name (`kalshi books`, `kalshi user`)."""
@@ -36,6 +38,7 @@ class Streams:
         self.resyncs = 0
         self._sources: dict[str, list[str]] = {}
         self._carried: dict[MarketId, str] = {}
+        self._changed: dict[str, dict[MarketId, None]] = {}
         self._desk = desk
         self._trades = trades
         self._pursuit = pursuit
@@ -70,7 +73,9 @@ class Streams:
     def stale(self) -> frozenset[MarketId]:
         """Books whose stream has been silent for too long to price on."""
         oldest = self._desk.clock.monotonic() - self._desk.config.limits.feed_silent_ns
-        return frozenset(market for market, at_ns in self.confirmed().items() if at_ns < oldest)
+        silent = {source for source, connection in self.connections.items() if connection.last_frame_ns < oldest}
+        # asked at every decision, and nearly always nothing is silent
+        return frozenset(market for market, source in self._carried.items() if source in silent) if silent else _NONE
 
     def _connect(self, name: str, stream: Stream, transport: Transport) -> None:
         desk = self._desk
@@ -82,26 +87,33 @@ class Streams:
 
     def deliver(self, source: str, events: Sequence[StreamEvent]) -> None:
         """Everything that a stream says, in order."""
-        log = self._desk.log
         for event in events:
-            match event:
-                case Book():
-                    self._pursuit.on_book(event)
-                case FillSeen():
-                    if not self._trades.on_fill(event.fill):
-                        log.warning("fill of an order that is not ours", source=source, fill=event.fill.id)
-                case OrderSeen():
-                    self._trades.on_report(event.report)
-                case FillFailed():
-                    self._trades.on_fill_failed(event)
-                case MarketResolved():
-                    self._resolved(event.resolution)
-                case BookGap():
-                    self._gap(source, event)
-                case MarketChanged():
-                    self._desk.spawn(self._reload(event.market), f"reload {event.market}")
-                case StreamTrouble():
-                    log.warning("stream trouble", source=source, reason=event.reason)
+            try:
+                self._take(source, event)
+            except ImpossibleEvent as error:
+                # alarmed already; what else the frame says is true all the same
+                self._desk.log.error("event not taken", source=source, reason=str(error))
+
+    def _take(self, source: str, event: StreamEvent) -> None:
+        log = self._desk.log
+        match event:
+            case Book():
+                self._pursuit.on_book(event)
+            case FillSeen():
+                if not self._trades.on_fill(event.fill):
+                    log.warning("fill of an order that is not ours", source=source, fill=event.fill.id)
+            case OrderSeen():
+                self._trades.on_report(event.report)
+            case FillFailed():
+                self._trades.on_fill_failed(event)
+            case MarketResolved():
+                self._resolved(event.resolution)
+            case BookGap():
+                self._gap(source, event)
+            case MarketChanged():
+                self._reload_soon(event.market)
+            case StreamTrouble():
+                log.warning("stream trouble", source=source, reason=event.reason)
 
     def _gap(self, source: str, event: BookGap) -> None:
         self.gaps += 1
@@ -124,13 +136,37 @@ class Streams:
             self.resyncs += 1
             self.deliver(source, stream.load(snapshot, self._desk.clock.monotonic()))
 
-    async def _reload(self, market: MarketId) -> None:
-        """A market changed (tick, status, close, fees): read it again before trading on it."""
-        side = self._desk.venues[venue_of(market)]
+    def _reload_soon(self, market: MarketId) -> None:
+        """A market changed (tick, status, close, fees): read it again before trading on it.
+
+        Whole events change at once: what was told in one go is read in one go.
+        """
+        venue = venue_of(market)
+        changed = self._changed.setdefault(venue, {})
+        if not changed:
+            self._desk.spawn(self._reload_changed(venue), f"reload {venue}")
+        changed[market] = None
+
+    async def _reload_changed(self, venue: str) -> None:
+        markets = list(self._changed.pop(venue))
+        if not await self._reload(venue, markets) and len(markets) > 1:
+            # one name that the venue does not know spoils the answer for all
+            for market in markets:
+                await self._reload(venue, [market])
+
+    async def _reload(self, venue: str, markets: Sequence[MarketId]) -> bool:
+        """Whether they could be read."""
+        side = self._desk.venues[venue]
         try:
-            (fresh,) = await side.data.markets([native_of(market)])
-        except (DutchbookError, ValueError) as error:
-            self._desk.log.warning("market not read again", market=market, reason=str(error))
-            return
-        side.trading.know([fresh])
-        self._desk.markets[market] = fresh
+            fresh = await side.data.markets([native_of(market) for market in markets])
+        except DutchbookError as error:
+            self._desk.log.warning("markets not read again", markets=markets, reason=str(error))
+            return False
+        read = {market.id: market for market in fresh}
+        for market in markets:
+            if market not in read:
+                self._desk.log.warning("market not read again", market=market, reason="the answer leaves it out")
+        side.trading.know(fresh)
+        self._desk.markets.update(read)
+        self._desk.reread(fresh)
+        return True

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
-from dutchbook.core.errors import ImpossibleEvent, Skip
+from dutchbook.core.clock import SECOND
+from dutchbook.core.errors import ImpossibleEvent, LedgerError, Skip
 from dutchbook.core.events import FillFailed
-from dutchbook.core.facts import LotsMarked, OrderMoved, TradeTurned
+from dutchbook.core.facts import Alarmed, AnyFact, LotsMarked, OrderMoved, TradeTurned
 from dutchbook.core.money import format_dollars
 from dutchbook.core.order import Fill, OrderEvent, OrderReport, OrderState
 from dutchbook.core.position import OrderRow, TradeBook
@@ -16,6 +18,21 @@ from dutchbook.engine.driver import TradeDriver
 from dutchbook.execution.actions import Place
 from dutchbook.execution.decide import Wish, exit_round
 from dutchbook.execution.repair import after_mark, require_handing_over
+
+AFTER_IMPOSSIBLE_NS: Final = 8 * SECOND
+"""How long a trade is left alone after an event that no table knows, or a defect of ours."""
+
+IMPOSSIBLE: Final = 3
+"""After so many of them a trade is called NAKED: a person sees it in every list, and can take it over."""
+
+_TO_NAKED: Final = {
+    Phase.OPENED: (Turn.START, Turn.FALL_SHORT, Turn.STRAND),
+    Phase.EXECUTING: (Turn.FALL_SHORT, Turn.STRAND),
+    Phase.HEDGING: (Turn.FALL_SHORT, Turn.STRAND),
+    Phase.UNWINDING: (Turn.FALL_SHORT, Turn.STRAND),
+    Phase.PARTIAL: (Turn.STRAND,),
+    Phase.SETTLING: (Turn.STRAND,),
+}
 
 
 class Trades:
@@ -46,11 +63,23 @@ class Trades:
 
     async def _run(self, driver: TradeDriver) -> None:
         trade, desk = driver.trade, self._desk
+        ended = 0
         try:
-            await driver.run()
-        except ImpossibleEvent:
-            # recorded and alarmed already, and the kill switch is thrown: other trades go on to their end
-            return
+            while True:
+                try:
+                    await driver.run()
+                    break
+                except LedgerError:
+                    raise
+                except Exception as error:
+                    # the switch is thrown, and nothing new begins; what the facts say of this trade has to be worked on
+                    ended += 1
+                    self._ended_by(error, trade, ended)
+                    await desk.clock.sleep(AFTER_IMPOSSIBLE_NS)
+                    again = TradeDriver(desk, trade)
+                    again.wish = driver.wish
+                    self._drivers[trade.id] = driver = again
+                    self._forget_answers(trade, "what waited for its answer was ended")
         finally:
             if self._drivers.get(trade.id) is driver:
                 del self._drivers[trade.id]
@@ -58,16 +87,27 @@ class Trades:
         desk.note(trade, "trade ended", reason=trade.reason, pnl=format_dollars(result, 4))
         self._ended(trade)
 
+    def _ended_by(self, error: Exception, trade: TradeBook, times: int) -> None:
+        """An impossible event has alarmed and thrown the switch already; any other end is a defect of ours, and does the same."""
+        desk, known = self._desk, isinstance(error, ImpossibleEvent)
+        text = str(error) if known else f"{type(error).__name__} while working on trade {trade.id}: {error}"
+        desk.note(trade, "ended, and looked at again", reason=text)
+        if not known and times == 1:
+            desk.record(Alarmed("defect", f"{text}; it is looked at again", trade.id))
+            desk.trip(f"defect: {text}")
+        if times == IMPOSSIBLE:
+            self._strand(trade, f"needs a person: {text}")
+
     def exit(self, trade: TradeBook, reason: str) -> None:
         """Sell every leg of a LOCKED trade at what the books take now. Raises Skip when one cannot be sold whole."""
         desk = self._desk
         if trade.phase is not Phase.LOCKED:
-            raise Skip(f"trade {trade.id} is {trade.phase.value}; only a locked trade can be sold whole")
+            raise Skip(f"trade {trade.id} is {trade.result}; only a locked trade can be sold whole")
         if trade.id in self._drivers:
             raise Skip(f"trade {trade.id} is just being ended; try again")
         if any(leg.settled for leg in trade.legs):
             raise Skip(f"trade {trade.id}: a market has paid already; the rest waits for its own")
-        intents = exit_round(trade, desk.scene())
+        intents = exit_round(trade, desk.scene(), desk.policy)
         if intents is None or len(desk.sendable(intents)) < len(intents):
             raise Skip(f"trade {trade.id}: the books do not take every leg whole now")
         driver = TradeDriver(desk, trade)
@@ -100,6 +140,11 @@ class Trades:
         self._desk.record(mark, *((TradeTurned(trade.id, turn, mark.reason),) if turn else ()))
         self._wake(trade.id)
 
+    def tell(self, trade: TradeBook, *facts: AnyFact) -> None:
+        """Book a person's word about an order of unknown fate."""
+        self._desk.record(*facts)
+        self._wake(trade.id)
+
     def recover(self) -> None:
         """What an earlier run left half done: orders that may have left are UNKNOWN until the venue has answered."""
         desk = self._desk
@@ -112,13 +157,24 @@ class Trades:
                 desk.record(TradeTurned(trade.id, Turn.START, "recovered"))
             self._resume(trade, "the engine was restarted")
 
+    def _strand(self, trade: TradeBook, reason: str) -> None:
+        """Call a trade NAKED that no table lets go on."""
+        turns = _TO_NAKED.get(trade.phase, ())
+        if turns:
+            alarm = Alarmed("naked", f"trade {trade.id} is naked: {reason}", trade.id)
+            self._desk.record(*(TradeTurned(trade.id, turn, reason) for turn in turns), alarm)
+
     def _resume(self, trade: TradeBook, reason: str) -> TradeDriver:
-        """Drive a trade that nobody drives: whoever waited for the answers to its orders is gone."""
+        """Drive a trade that nobody drives."""
+        self._forget_answers(trade, reason)
+        return self.drive(trade)
+
+    def _forget_answers(self, trade: TradeBook, reason: str) -> None:
+        """Whoever waited for the answers to a trade's orders is gone: what may have left is UNKNOWN from here."""
         for row in trade.orders():
             if row.state in (OrderState.PLANNED, OrderState.SENT):
                 event = OrderEvent.LOSE if row.state is OrderState.SENT else OrderEvent.WITHHOLD
                 self._desk.record(OrderMoved(trade.id, row.plan.id, event, reason=reason))
-        return self.drive(trade)
 
     def cancel(self, trade: TradeBook, row: OrderRow) -> None:
         """Ask the venue to take an order out of its book; its answer ends the order."""

@@ -1,13 +1,14 @@
 """Builds what the risk gate sees: figures of the ledger, balances, ages and clocks at one instant. Judges nothing.
 
-Figures that need all trades are computed when a trade changes, not at every book update.
+Figures that need all trades are kept, and follow the trades that change; a book update computes none of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from dutchbook.core.book import Book
@@ -21,52 +22,87 @@ from dutchbook.ledger.statistics import day_bounds, local_day, statistics
 from dutchbook.risk.view import DailyCounters
 
 
+class _Part(NamedTuple):
+    """What one trade adds to the figures; `risk` is None for one that is over."""
+
+    trades: int
+    realised: int
+    event: str
+    risk: int | None
+    unresolved: bool
+
+
 @dataclass(slots=True)
 class Figures:
-    """Per-event and per-day figures folded from the ledger's trades."""
+    """Per-event and per-day figures folded from the ledger's trades; a fact costs as much as the one trade it is about."""
 
-    day: date | None = None
+    day: date
+    zone: ZoneInfo
     trades_today: int = 0
     realised_today: Cash = Cash(0)
     open_positions: dict[str, int] = field(default_factory=dict)
     exposure: dict[str, Cash] = field(default_factory=dict)
-    unresolved: list[TradeBook] = field(default_factory=list)
+    unresolved: dict[str, TradeBook] = field(default_factory=dict)
+    """By trade."""
+    _parts: dict[str, _Part] = field(default_factory=dict)
+    _facts: int = 0
 
     @staticmethod
     def of(ledger: Ledger, zone: ZoneInfo, wall_ns: int) -> Figures:
         """Fresh figures for the local day of `wall_ns`."""
-        day = local_day(wall_ns, zone)
-        today = statistics(_touched_on(ledger, day, zone), zone, day)
-        # a ledger has one mode: in dry-run the trades that would have been made count as if they had been
-        figures = Figures(day=day, trades_today=today.trades + today.dry_run, realised_today=today.realised)
-        for trade in ledger.open.values():
-            event = trade.opened.event
-            if trade.phase is Phase.DRY_RUN:
-                figures.open_positions[event] = figures.open_positions.get(event, 0) + 1
-                figures.exposure[event] = Cash(figures.exposure.get(event, 0) + would_cost(trade))
-                continue
-            if not trade.working and trade.flat:
-                continue
-            figures.open_positions[event] = figures.open_positions.get(event, 0) + 1
-            figures.exposure[event] = Cash(figures.exposure.get(event, 0) + at_risk(trade))
-            if unresolved(trade):
-                figures.unresolved.append(trade)
+        figures = Figures(local_day(wall_ns, zone), zone)
+        begins, _ = day_bounds(figures.day, zone)
+        # trades without a fact of this day or later cannot count for it, unless they are open: the past costs nothing
+        known = {trade.id: trade for trade in ledger.newest(since_ns=begins)}
+        for trade in {**known, **ledger.open}.values():
+            figures._take(trade, trade.id in ledger.open)
+        figures._facts = ledger.facts
         return figures
 
-    def current(self, zone: ZoneInfo, wall_ns: int) -> bool:
+    def follow(self, ledger: Ledger) -> None:
+        """Take up what has happened to trades since these figures were right."""
+        if self._facts != ledger.facts:
+            still = ledger.open
+            for trade in ledger.newest(after=self._facts):
+                self._take(trade, trade.id in still)
+            self._facts = ledger.facts
+
+    def _take(self, trade: TradeBook, is_open: bool) -> None:
+        before = self._parts.get(trade.id)
+        now = self._parts[trade.id] = self._part(trade, is_open)
+        for part, sign in ((before, -1), (now, 1)):
+            if part is None:
+                continue
+            self.trades_today += sign * part.trades
+            self.realised_today = Cash(self.realised_today + sign * part.realised)
+            if part.risk is not None:
+                count = self.open_positions[part.event] = self.open_positions.get(part.event, 0) + sign
+                self.exposure[part.event] = Cash(self.exposure.get(part.event, 0) + sign * part.risk)
+                if not count:
+                    del self.open_positions[part.event], self.exposure[part.event]
+        if now.unresolved:
+            self.unresolved[trade.id] = trade
+        else:
+            self.unresolved.pop(trade.id, None)
+
+    def _part(self, trade: TradeBook, is_open: bool) -> _Part:
+        today = statistics((trade,), self.zone, self.day)
+        event, risk, stands_alone = trade.opened.event, None, False
+        if is_open and trade.phase is Phase.DRY_RUN:
+            risk = would_cost(trade)
+        elif is_open and (trade.working or not trade.flat):
+            risk, stands_alone = at_risk(trade), unresolved(trade)
+        # a ledger has one mode: in dry-run the trades that would have been made count as if they had been
+        return _Part(today.trades + today.dry_run, today.realised, event, risk, stands_alone)
+
+    def current(self, wall_ns: int) -> bool:
         """Whether these are still today's."""
-        return self.day == local_day(wall_ns, zone)
+        return self.day == local_day(wall_ns, self.zone)
 
     def counters(self, books: Mapping[MarketId, Book]) -> DailyCounters:
         """Today's counters, with naked legs marked at the executable bid now."""
-        marks = sum(mark(trade, books) for trade in self.unresolved)
+        marks = sum(mark(trade, books) for trade in self.unresolved.values())
         return DailyCounters(self.trades_today, self.realised_today, Cash(marks))
-
-
-def _touched_on(ledger: Ledger, day: date, zone: ZoneInfo) -> Iterator[TradeBook]:
-    """Trades with a fact of this day or later: no other can count for it. Newest first, so the past costs nothing."""
-    begins, _ = day_bounds(day, zone)
-    return ledger.newest(since_ns=begins)
 
 
 def unresolved(trade: TradeBook) -> bool:

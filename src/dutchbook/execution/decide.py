@@ -10,7 +10,7 @@ outside the trade's own facts, so a restart decides as the first run would have.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import takewhile
@@ -57,10 +57,16 @@ class Scene:
     cash: Mapping[str, Cash] = field(default_factory=dict)
     warming: bool = False
     """The engine has just started: books that are not there yet are still to come."""
+    owned: Callable[[Claim], int] | None = None
+    """Contracts of a claim that the account holds over all trades, less those of its opposite; None: the trade's are all."""
 
     def usable(self, market: MarketId) -> bool:
         """Whether a book may be priced on."""
         return self.books[market].live and market not in self.stale
+
+    def closes(self, claim: Claim, size: Size) -> bool:
+        """Whether a sale of so many closes only: another trade may hold the opposite, against which a venue nets."""
+        return self.owned is None or self.owned(claim) >= size
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,8 @@ class Policy:
     `rounds` is how many rounds of orders a trade may use before it is called NAKED; it is worked on after that, once every
     `naked_retry_ns`. The same pause follows `fruitless` orders on a leg that brought nothing. `absence_margin_ns` is per
     venue: see rule 5 of the design. `merges` are venues where the engine may merge complete sets; elsewhere they are bought only
-    when bought contracts are not settled after `settling_ns`.
+    when bought contracts are not settled after `settling_ns`. `reduce_only` names by venue the times in force with which a sale
+    can be limited to what the account holds: a person may have sold it meanwhile.
     """
 
     absence_margin_ns: Mapping[str, int]
@@ -83,6 +90,18 @@ class Policy:
     absences_needed: int = 2
     settling_ns: int = 30 * SECOND
     merges: frozenset[str] = frozenset()
+    reduce_only: Mapping[str, frozenset[TimeInForce]] = field(default_factory=dict)
+
+    def closing(self, intent: Intent, scene: Scene) -> Intent:
+        """The same sale in a form that never goes short, where its venue has one: better a part than a short position."""
+        offered = self.reduce_only.get(venue_of(intent.claim.market), frozenset())
+        if intent.action is not Action.SELL or not scene.closes(intent.claim, intent.size):
+            return intent
+        if intent.tif in offered:
+            return replace(intent, reduce_only=True)
+        if intent.tif is TimeInForce.FOK and TimeInForce.IOC in offered:
+            return replace(intent, tif=TimeInForce.IOC, reduce_only=True)
+        return intent
 
 
 _ROUND_IS_OUT = frozenset({Phase.EXECUTING, Phase.HEDGING, Phase.UNWINDING})
@@ -123,14 +142,15 @@ def exit_sales(trade: TradeBook, scene: Scene) -> tuple[Correction, ...] | None:
     return tuple(sales)
 
 
-def exit_round(trade: TradeBook, scene: Scene) -> tuple[Intent, ...] | None:
-    """Orders for `exit_sales`, each fill-or-kill; None when there is none."""
+def exit_round(trade: TradeBook, scene: Scene, policy: Policy) -> tuple[Intent, ...] | None:
+    """Orders for `exit_sales`, each fill-or-kill where a venue needs no other form to keep a sale from going short; None when
+    there is none."""
     sales = exit_sales(trade, scene)
     if sales is None:
         return None
     intents = (_intent(trade, sale, trade.legs[sale.leg].claim) for sale in sales)
-    # also after an earlier sale: no venue may take a part
-    return tuple(replace(intent, tif=TimeInForce.FOK, reduce_only=False) for intent in intents)
+    # fill-or-kill also after an earlier sale
+    return tuple(policy.closing(replace(intent, tif=TimeInForce.FOK), scene) for intent in intents)
 
 
 def _order_step(trade: TradeBook, row: OrderRow, scene: Scene, policy: Policy) -> Step | None:
@@ -207,10 +227,9 @@ def _rebalance(trade: TradeBook, holdings: list[Holding], scene: Scene, policy: 
         if 0 < rest_ns <= policy.naked_retry_ns:
             return Wait(scene.now_ns + rest_ns, "the last orders brought nothing")
     turn = Turn.HEDGE if any(c.action is Action.BUY and not c.opposite for c in best.corrections) else Turn.UNWIND
-    intents = tuple(_intent(trade, c, holdings[c.leg].claim) for c in best.corrections)
-    return Place(
-        turn, f"legs hold {_counts(holdings)}; going to {format_micros(best.count, trim=True)} on each", intents
-    )
+    intents = tuple(policy.closing(_intent(trade, c, holdings[c.leg].claim), scene) for c in best.corrections)
+    towards = f"legs hold {_counts(holdings)}; going to {format_micros(best.count, trim=True)} on each"
+    return Place(turn, towards + _instead(wish, best), intents)
 
 
 def _may_pair(trade: TradeBook, scene: Scene, policy: Policy) -> bool:
@@ -232,6 +251,14 @@ def _as_wished(ways: list[Balancing], wish: Wish | None) -> list[Balancing]:
     counts = [way.count for way in ways]
     target = max(counts) if wish is Wish.COMPLETE else min(counts)
     return [way for way in ways if way.count == target]
+
+
+def _instead(wish: Wish | None, way: Balancing) -> str:
+    """What a person must be told when the books allow no way of the kind that they asked for."""
+    other = Action.SELL if wish is Wish.COMPLETE else Action.BUY
+    if wish is None or not any(step.action is other and not step.opposite for step in way.corrections):
+        return ""
+    return f"; it was to {wish.value}, but the books allow no such way now"
 
 
 def _stuck(trade: TradeBook, reason: str, scene: Scene, policy: Policy) -> Step:
@@ -262,7 +289,8 @@ def _refused(trade: TradeBook, way: Balancing) -> bool:
 
 
 def _intent(trade: TradeBook, correction: Correction, claim: Claim) -> Intent:
-    """First attempt of an unwind is fill-or-kill, later ones take what is there; a completing order takes what is there."""
+    """First attempt of an unwind is fill-or-kill, later ones take what is there; a completing order takes what is there. What a
+    venue wants of a sale that must not go short is `Policy.closing`."""
     leg = correction.leg
     orders = trade.legs[leg].orders
     selling = correction.action is Action.SELL
@@ -277,7 +305,6 @@ def _intent(trade: TradeBook, correction: Correction, claim: Claim) -> Intent:
         size=correction.size,
         limit=correction.limit,
         tif=TimeInForce.FOK if leaving and first else TimeInForce.IOC,
-        reduce_only=selling and not first,
         opposite=correction.opposite,
     )
 

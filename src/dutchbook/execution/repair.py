@@ -30,7 +30,9 @@ def after_mark(trade: TradeBook, mark: LotsMarked) -> Turn | None:
             f"{format_micros(-mark.size, trim=True)} cannot go out"
         )
     if any(not (row.ended and row.accounted) for row in trade.orders()):
-        raise Skip(f"trade {trade.id} has an order whose fate is not known; wait for it, or run `dutchbook reconcile`")
+        raise Skip(
+            f"trade {trade.id} has an order whose fate is not known; wait for it, or end it with `trade void` or `trade fill`"
+        )
     if not mark.size:
         return None  # cash alone changes no count
     counts = {other.held + (mark.size if index == mark.leg else 0) for index, other in enumerate(trade.legs)}
@@ -53,4 +55,4 @@ def require_handing_over(trade: TradeBook) -> None:
     if trade.phase not in (Phase.NAKED, Phase.LOCKED):
         raise Skip(f"trade {trade.id} is {trade.result}; only a naked or locked trade can be handed over")
     if not all(row.ended and row.accounted for row in trade.orders()):
-        raise Skip(f"trade {trade.id} has an order out; wait for its end")
+        raise Skip(f"trade {trade.id} has an order out; wait for its end, or end it with `trade void` or `trade fill`")

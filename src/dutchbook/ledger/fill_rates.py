@@ -6,11 +6,11 @@ never count an order whose fate is open, and never a sale that was not an unwind
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import isqrt
 from typing import Final, NamedTuple
 
-from dutchbook.core.claim import MarketId, venue_of
+from dutchbook.core.claim import venue_of
 from dutchbook.core.link import LinkKind
 from dutchbook.core.money import MICRO, RATE_ONE, Cash, Rate
 from dutchbook.core.order import Action, OrderState
@@ -58,12 +58,11 @@ _EMPTY: Final = Tally(0, 0, 0, 0)
 
 
 class FillRates:
-    """Counters by class of entry. `delayed` says whether a market has a taker delay (False for one no longer known)."""
+    """Counters by class of entry; whether a leg was delayed is in its plan."""
 
-    __slots__ = ("_delayed", "_followed", "_parts", "_sums")
+    __slots__ = ("_followed", "_parts", "_sums")
 
-    def __init__(self, delayed: Callable[[MarketId], bool]) -> None:
-        self._delayed = delayed
+    def __init__(self) -> None:
         self._followed = 0
         self._sums: dict[Entry, Tally] = {}
         self._parts: dict[str, tuple[_Part, ...]] = {}
@@ -138,7 +137,7 @@ class FillRates:
             if entry is None or entry.state in _NEVER_REACHED:
                 continue
             unwound, cost = _unwound(leg, left) if unwinding else (0, 0)
-            venue, delayed = venue_of(leg.plan.market), self._delayed(leg.plan.market)
+            venue, delayed = venue_of(leg.plan.market), leg.plan.taker_delay_ns > 0
             filled = int(entry.filled >= entry.plan.size)
             yield Entry(venue, delayed, entry.plan.id not in opening), Tally(1, filled, unwound, cost)
 

@@ -23,7 +23,7 @@ from dutchbook.core.errors import LedgerError
 from dutchbook.core.facts import AnyFact
 from dutchbook.ledger.head import Witness, check_end, read_head
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _APPLICATION_ID: Final = 0x64626F6B
 _GENESIS: Final = b"\0" * 32
 
@@ -306,6 +306,11 @@ def check_ours(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != _APPLICATION_ID:
         raise LedgerError(f"ledger {path}: this SQLite file is not a dutchbook ledger; choose another path")
+    if version < SCHEMA_VERSION:
+        raise LedgerError(
+            f"ledger {path}: written by an older dutchbook (schema {version}, this one reads {SCHEMA_VERSION}), whose state "
+            "tables were others; keep it as a record, and begin a new one with `dutchbook reconcile --adopt --ledger NEW`"
+        )
     if version > SCHEMA_VERSION:
         raise LedgerError(
             f"ledger {path}: written by a newer dutchbook (schema {version}, this one reads {SCHEMA_VERSION}); upgrade"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from dutchbook.core.claim import Claim, MarketId, Outcome, venue_of
 from dutchbook.core.errors import ImpossibleEvent
@@ -23,16 +24,25 @@ from dutchbook.core.facts import (
     KillSwitchSet,
     LegResettled,
     LegSettled,
+    LinkAnnotated,
+    LinkProposed,
+    LinkReread,
+    LinkTurned,
     LotsMarked,
     OrderPlan,
     OutcomesDiverged,
     SetsMerged,
     TradeOpened,
+    WalletMoved,
 )
 from dutchbook.core.money import Cash, Size
 from dutchbook.core.order import Action
 from dutchbook.core.position import LegRow, OrderRow, TradeBook
 from dutchbook.ledger.journal import Record
+from dutchbook.ledger.links import LinkBook
+
+KEPT: Final = 1_000
+"""So many alarms and commands are kept in memory, the newest; the journal has them all."""
 
 
 @dataclass(slots=True)
@@ -60,9 +70,13 @@ class Ledger:
     _open: dict[str, TradeBook] = field(default_factory=dict, compare=False)
     _to_index: dict[str, None] = field(default_factory=dict, compare=False)
     alarms: list[Alarmed] = field(default_factory=list)
+    """The newest, at least `KEPT` of them where there were so many; `alarms_told` counts all."""
+    alarms_told: int = 0
     cash_events: list[tuple[int, CashMoved]] = field(default_factory=list)
     commands: list[tuple[int, Commanded]] = field(default_factory=list)
+    """The newest, and of every verb the last one."""
     divergences: list[OutcomesDiverged] = field(default_factory=list)
+    links: LinkBook = field(default_factory=LinkBook)
     started_ns: int = 0
     stopped: str | None = None
     seq: int = 0
@@ -99,10 +113,19 @@ class Ledger:
                 self.kill_switch = fact if fact.on else None
             case Alarmed():
                 self.alarms.append(fact)
+                self.alarms_told += 1
+                if len(self.alarms) > 2 * KEPT:
+                    del self.alarms[:-KEPT]
+            case WalletMoved() if not fact.trade:
+                pass  # the market has paid its trades already
             case OutcomesDiverged():
                 self.divergences.append(fact)
+            case LinkProposed() | LinkTurned() | LinkReread() | LinkAnnotated():
+                self.links.apply(fact, at_ns)
             case Commanded():
                 self.commands.append((at_ns, fact))
+                if len(self.commands) > 2 * KEPT:
+                    self.commands = _newest_commands(self.commands)
             case EngineStarted():
                 self.started_ns, self.stopped = at_ns, None
             case EngineStopped():
@@ -242,6 +265,10 @@ class Ledger:
         """Contracts of a claim over all trades, before any netting."""
         return Size(self._held.get(claim, 0))
 
+    def owned(self, claim: Claim) -> int:
+        """Contracts of a claim over all trades, less those of its opposite: below zero where these are more."""
+        return self._held.get(claim, 0) - self._held.get(claim.opposite, 0)
+
     def held_at(self, venue: str) -> dict[Claim, Size]:
         """Contracts of every claim held at a venue, before any netting."""
         return {claim: Size(size) for claim, size in self._held.items() if size and venue_of(claim.market) == venue}
@@ -252,6 +279,12 @@ class Ledger:
         for claim, size in self._held.items():
             totals[claim.market] = totals.get(claim.market, 0) + (size if claim.outcome is Outcome.YES else -size)
         return {market: Size(size) for market, size in totals.items() if size}
+
+
+def _newest_commands(commands: list[tuple[int, Commanded]]) -> list[tuple[int, Commanded]]:
+    """What the last `stop` or `start` said stands, however many commands came after it."""
+    last = {entry[1].command: entry for entry in commands[:-KEPT]}
+    return [*sorted(last.values(), key=lambda entry: entry[0]), *commands[-KEPT:]]
 
 
 def _find(trade: TradeBook, order_id: str) -> tuple[OrderRow, LegRow]:

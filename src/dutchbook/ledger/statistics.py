@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -46,6 +47,7 @@ def local_day(at_ns: int, zone: ZoneInfo) -> date:
     return datetime.fromtimestamp(at_ns // SECOND, zone).date()
 
 
+@lru_cache(64)
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[int, int]:
     """First wall nanosecond of a local day, and of the next."""
     first, following = (datetime(d.year, d.month, d.day, tzinfo=zone) for d in (day, day + timedelta(days=1)))

@@ -7,6 +7,7 @@ price, never puts YES and NO of one market together (that is a data alarm, not a
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from itertools import combinations
 from typing import Final
 
@@ -23,6 +24,10 @@ MAX_MARKETS: Final = 12
 """The most markets a link may have: two venues with six outcomes each. The search grows with its sixth power."""
 
 _Column = tuple[int, ...]
+"""What a claim pays in each core state."""
+
+_Choice = tuple[tuple[int, Outcome], ...]
+"""Numbers of markets and what is bought there."""
 
 
 def bundles_of(link: Link) -> tuple[Bundle, ...]:
@@ -37,20 +42,34 @@ def bundles_of(link: Link) -> tuple[Bundle, ...]:
             f"link {link.id}: has {len(link.payoffs)} markets and at most {MAX_MARKETS} can be searched; split the link"
         )
     core = [number for number, state in enumerate(link.states) if state.core]
-    pairs = [
-        tuple(
-            (claim, tuple(int(link.pays(claim, state)) for state in core))
-            for claim in (Claim(market, Outcome.YES), Claim(market, Outcome.NO))
+    markets = sorted(link.payoffs)
+    table = tuple(
+        (
+            tuple(int(link.pays(Claim(market, Outcome.YES), state)) for state in core),
+            tuple(int(link.pays(Claim(market, Outcome.NO), state)) for state in core),
         )
-        for market in sorted(link.payoffs)
-    ]
+        for market in markets
+    )
     found: list[Bundle] = []
-    for count in range(2, min(MAX_CLAIMS, len(pairs)) + 1):
-        for chosen in combinations(pairs, count):
-            _combine(link, chosen, (), (), (0,) * len(core), found)
+    for chosen, guaranteed in _minimal(table):
+        claims = tuple(Claim(markets[number], outcome) for number, outcome in chosen)
+        found.append(Bundle(bundle_id(link, claims), link, claims, Price(guaranteed)))
     if not found:
         raise Skip(f"link {link.id}: no bundle of at most {MAX_CLAIMS} claims pays 1 in every core state")
     found.sort(key=lambda bundle: (len(bundle.claims), bundle.claims[0].market, bundle.id))
+    return tuple(found)
+
+
+@lru_cache(256)
+def _minimal(table: tuple[tuple[_Column, _Column], ...]) -> tuple[tuple[_Choice, int], ...]:
+    """The choices that are minimal bundles, with what they guarantee. `table` is what YES and NO of each market pay.
+
+    Most links are alike in it, whatever they are about: the search is made once for all of them.
+    """
+    found: list[tuple[_Choice, int]] = []
+    for count in range(2, min(MAX_CLAIMS, len(table)) + 1):
+        for numbers in combinations(range(len(table)), count):
+            _combine(table, numbers, (), (), (0,) * len(table[0][0]), found)
     return tuple(found)
 
 
@@ -61,22 +80,23 @@ def bundle_id(link: Link, claims: tuple[Claim, ...]) -> str:
 
 
 def _combine(
-    link: Link,
-    markets: tuple[tuple[tuple[Claim, _Column], ...], ...],
-    claims: tuple[Claim, ...],
+    table: tuple[tuple[_Column, _Column], ...],
+    numbers: tuple[int, ...],
+    choice: _Choice,
     columns: tuple[_Column, ...],
     sums: _Column,
-    found: list[Bundle],
+    found: list[tuple[_Choice, int]],
 ) -> None:
     """Choose YES or NO for each market; keep the choices that are minimal bundles."""
-    if len(claims) == len(markets):
+    if len(choice) == len(numbers):
         guaranteed = min(sums)
         if guaranteed >= MICRO and _needs_all(columns, sums, guaranteed) and not _splits(columns, guaranteed):
-            found.append(Bundle(bundle_id(link, claims), link, claims, Price(guaranteed)))
+            found.append((choice, guaranteed))
         return
-    for claim, column in markets[len(claims)]:
+    number = numbers[len(choice)]
+    for outcome, column in zip((Outcome.YES, Outcome.NO), table[number], strict=True):
         total = tuple(map(int.__add__, sums, column))
-        _combine(link, markets, (*claims, claim), (*columns, column), total, found)
+        _combine(table, numbers, (*choice, (number, outcome)), (*columns, column), total, found)
 
 
 def _needs_all(columns: tuple[_Column, ...], sums: _Column, guaranteed: int) -> bool:

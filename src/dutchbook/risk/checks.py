@@ -25,7 +25,7 @@ def seconds(duration_ns: int) -> str:
     return f"{sign}{whole}.{rest // 1_000_000:03d} s"
 
 
-def kill_switch(candidate: Candidate, view: RiskView, limits: RiskLimits) -> Rejection | None:
+def kill_switch(candidate: Candidate | None, view: RiskView, limits: RiskLimits) -> Rejection | None:
     """M16. A switch that cannot be read counts as thrown."""
     switch = view.kill_switch
     if switch is None:
@@ -35,7 +35,7 @@ def kill_switch(candidate: Candidate, view: RiskView, limits: RiskLimits) -> Rej
     return None
 
 
-def naked(candidate: Candidate, view: RiskView, limits: RiskLimits) -> Rejection | None:
+def naked(candidate: Candidate | None, view: RiskView, limits: RiskLimits) -> Rejection | None:
     """The circuit breakers of M16: no new entries while one holds, nor while a leg is unhedged (market structure, 6.5)."""
     if view.breaker is not None:
         return view.breaker

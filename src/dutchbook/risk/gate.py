@@ -71,6 +71,10 @@ class RiskGate:
 
     def check(self, opportunity: Opportunity, view: RiskView) -> Approved | Rejection:
         """The plan approved for at most a second, or the first reason against it. Deterministic, changes nothing."""
+        # what holds for every opportunity is asked before the figures of this one are worked out
+        rejection = checks.kill_switch(None, view, self.limits) or checks.naked(None, view, self.limits)
+        if rejection is not None:
+            return rejection
         candidate = consider(opportunity, view)
         rejection = self._first(ORDER, candidate, view)
         if rejection is not None:

@@ -88,6 +88,13 @@ def _zone(raw: Raw) -> str:
     return name
 
 
+def _time_of_day(raw: Raw) -> tuple[int, int]:
+    found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", _text(raw), re.ASCII)
+    if not found:
+        raise ValueError("not a time of day")
+    return int(found[1]), int(found[2])
+
+
 def _address(raw: Raw) -> str:
     text = _text(raw)
     if text and not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
@@ -135,6 +142,8 @@ SECONDS: Final = Kind("a number of seconds of 0 or more, such as 5 or 0.5", lamb
 FLAG: Final = Kind("true or false", _flag)
 PATH: Final = Kind("a path of a file", _path)
 ZONE: Final = Kind("a time zone name, such as UTC or America/New_York", _zone)
+TIME_OF_DAY: Final = Kind("a time of day such as 00:05 or 18:30", _time_of_day)
+"""(hour, minute) in the zone of the trading day."""
 ADDRESS: Final = Kind("an address of 0x and 40 hexadecimal digits", _address)
 SIGNATURE_TYPE: Final = Kind("a signature type: 0, 1, 2 or 3", _signature_type)
 HTTPS: Final = _url("https")

@@ -15,7 +15,13 @@ from dutchbook.core.errors import CredentialsError
 from dutchbook.core.mode import Mode
 from dutchbook.settings.breakers import BreakerSettings
 from dutchbook.settings.kinds import FLAG, PATH, ZONE, choice
-from dutchbook.settings.places import FeedSettings, KalshiSettings, PolymarketSettings
+from dutchbook.settings.places import (
+    AnthropicSettings,
+    FeedSettings,
+    KalshiSettings,
+    PolymarketSettings,
+    TelegramSettings,
+)
 from dutchbook.settings.secret import Secret, check_hex_key, check_pem_key
 from dutchbook.settings.table import Description, Row, rows, secret, secret_rows, setting
 from dutchbook.settings.trading import TradingSettings
@@ -73,6 +79,9 @@ class Secrets:
     telegram_chat_id: Secret | None = secret(
         "telegram.chat_id", "TELEGRAM_CHAT_ID", meaning="the only chat that is obeyed"
     )
+    web_token: Secret | None = secret(
+        "web.token", "DUTCHBOOK_WEB_TOKEN", meaning="token of the web page; generated beside the ledger when absent"
+    )
     anthropic_api_key: Secret | None = secret("anthropic.api_key", "ANTHROPIC_API_KEY", meaning="for signals by Claude")
 
     def __post_init__(self) -> None:
@@ -117,6 +126,8 @@ class Settings:
     kalshi: KalshiSettings = field(default_factory=KalshiSettings)
     polymarket: PolymarketSettings = field(default_factory=PolymarketSettings)
     feed: FeedSettings = field(default_factory=FeedSettings)
+    anthropic: AnthropicSettings = field(default_factory=AnthropicSettings)
+    telegram: TelegramSettings = field(default_factory=TelegramSettings)
     secrets: Secrets = field(default_factory=Secrets)
 
     @property
@@ -183,6 +194,8 @@ SECTIONS: Final[dict[str, type]] = {
     "kalshi": KalshiSettings,
     "polymarket": PolymarketSettings,
     "feed": FeedSettings,
+    "anthropic": AnthropicSettings,
+    "telegram": TelegramSettings,
 }
 
 

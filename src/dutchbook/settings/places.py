@@ -7,7 +7,7 @@ from typing import Final
 
 from dutchbook.core.fees import Precision
 from dutchbook.core.money import Cash
-from dutchbook.settings.kinds import ADDRESS, DOLLARS, HTTPS, SECONDS, SIGNATURE_TYPE, WSS, Kind
+from dutchbook.settings.kinds import ADDRESS, DOLLARS, HTTPS, SECONDS, SIGNATURE_TYPE, TIME_OF_DAY, WSS, Kind
 from dutchbook.settings.table import setting
 
 _PRECISIONS: Final = {"direct": Precision.DIRECT, "non_direct": Precision.NON_DIRECT}
@@ -134,4 +134,50 @@ class FeedSettings:
         kind=SECONDS,
         default="5",
         meaning="a feed silent for these seconds is stale",
+    )
+
+
+_NAME: Final = Kind("a name of letters, digits, dots and dashes", lambda raw: _name(str(raw)))
+
+
+def _name(text: str) -> str:
+    name = text.strip()
+    if not name or not all(char.isascii() and (char.isalnum() or char in ".-_:/@") for char in name):
+        raise ValueError("not a name")
+    return name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnthropicSettings:
+    """Where Claude is asked, and which model."""
+
+    base_url: str = setting(
+        "anthropic.base_url",
+        "ANTHROPIC_BASE_URL",
+        kind=HTTPS,
+        default="https://api.anthropic.com",
+        meaning="API root of Claude",
+    )
+    model: str = setting(
+        "anthropic.model", "ANTHROPIC_MODEL", kind=_NAME, default="claude-sonnet-5", meaning="model that reads rules"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelegramSettings:
+    """Where Telegram is, and when the day is summed up."""
+
+    api_url: str = setting(
+        "telegram.api_url",
+        "TELEGRAM_API_URL",
+        kind=HTTPS,
+        default="https://api.telegram.org",
+        meaning="Bot API server",
+    )
+    daily_summary_at: tuple[int, int] = setting(
+        "telegram.daily_summary_at",
+        "DAILY_SUMMARY_AT",
+        kind=TIME_OF_DAY,
+        default="00:05",
+        meaning="when the daily summary is sent, in dutchbook's timezone; before noon it tells of the day before",
     )

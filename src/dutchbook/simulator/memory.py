@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, TypeVar
 
 from dutchbook.core.clock import SECOND, Clock
@@ -90,17 +91,28 @@ class MemoryChannel:
 class MemoryTransport:
     """A `core.transport.Transport` onto one exchange, or onto several by the beginning of the URL.
 
-    One transport (or server) at a time per exchange: draining hands out the frames of all its connections.
+    One transport (or server) at a time per exchange: draining hands out the frames of all its connections. The transport
+    of another process at the same venues is made `beside` the first: what either of them drains reaches the connection that
+    it is for.
     """
 
-    def __init__(self, venues: Exchange | Mapping[str, Exchange], clock: Clock, latency: Latency | None = None) -> None:
+    def __init__(
+        self,
+        venues: Exchange | Mapping[str, Exchange],
+        clock: Clock,
+        latency: Latency | None = None,
+        *,
+        beside: MemoryTransport | None = None,
+    ) -> None:
         self._clock = clock
         self._latency = latency or Latency()
         by_url = dict(venues) if isinstance(venues, Mapping) else {"": venues}
         made: dict[int, Delivery] = {}
-        self._deliveries = {
-            base: made.setdefault(id(exchange), Delivery(exchange, clock)) for base, exchange in by_url.items()
-        }
+        self._deliveries: dict[str, Delivery] = (
+            {base: made.setdefault(id(exchange), Delivery(exchange, clock)) for base, exchange in by_url.items()}
+            if beside is None
+            else beside._deliveries
+        )
         self._channels: list[MemoryChannel] = []
         self._waiting: set[asyncio.Future[Any]] = set()
         self._closed = False
@@ -109,34 +121,26 @@ class MemoryTransport:
         """The venue's answer. Raises NotSent without a venue at the URL, Lost when the answer outlasts the timeout."""
         delivery = self._venue(request.url)
 
-        delay_ns = 0
-
-        def arrive() -> Response:
-            nonlocal delay_ns
+        def arrive() -> tuple[int, Response]:
             delay_ns, response = held(delivery.exchange.handle(request, delivery.now()))
             self._flush(delivery)
-            return response
+            return delay_ns, response
 
-        answer = self._round_trip(arrive, lambda: delay_ns)
-        try:
-            async with asyncio.timeout(request.timeout_ns / SECOND):
-                return await answer
-        except TimeoutError:
-            raise Lost(f"{request!r}: no answer within {request.timeout_ns / SECOND:g} s") from None
+        return await self._round_trip(arrive, request)
 
     async def open(self, url: str, headers: Mapping[str, str]) -> Channel:
         """A channel. Raises NotSent without a venue at the URL, Refused when the venue answers with an error status."""
         delivery = self._venue(url)
 
-        def arrive() -> MemoryChannel | Response:
+        def arrive() -> tuple[int, MemoryChannel | Response]:
             verdict = delivery.exchange.connect(url, headers, delivery.now())
             if isinstance(verdict, Response):
-                return verdict
+                return 0, verdict
             channel = MemoryChannel(verdict, delivery, self._latency)
             self._channels = [known for known in self._channels if known.is_open]
             self._channels.append(channel)
             self._flush(delivery)
-            return channel
+            return 0, channel
 
         answer = await self._round_trip(arrive)
         if isinstance(answer, Response):
@@ -166,20 +170,28 @@ class MemoryTransport:
             delivery.flush()
 
     def _round_trip(
-        self, arrive: Callable[[], Answer], held_back_ns: Callable[[], int] = lambda: 0
+        self, arrive: Callable[[], tuple[int, Answer]], request: Request | None = None
     ) -> asyncio.Future[Answer]:
         """Runs `arrive` at the venue after one latency and resolves after the other; giving up recalls nothing.
 
-        `held_back_ns` is asked after `arrive`: what the venue itself adds to the way back.
+        `arrive` tells the answer, and the nanoseconds that the venue itself adds to the way back. An answer that comes after
+        the timeout of `request` is Lost when the time is up: no timer is set for the many that come before.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
+        due = inf if request is None else loop.time() + request.timeout_ns / SECOND
+
+        def given_up() -> None:
+            if not future.done() and request is not None:
+                future.set_exception(Lost(f"{request!r}: no answer within {request.timeout_ns / SECOND:g} s"))
 
         def answered(answer: Answer) -> None:
             if not future.done():
-                if isinstance(answer, Response) and answer.status == DROPPED.status:
+                if loop.time() > due:  # the process stood still while the answer came
+                    given_up()
+                elif isinstance(answer, Response) and answer.status == DROPPED.status:
                     future.set_exception(Lost("the venue dropped the connection without an answer"))
                 else:
                     future.set_result(answer)
@@ -188,15 +200,22 @@ class MemoryTransport:
 
         def reached() -> None:
             try:
-                answer = arrive()
+                held_back_ns, answer = arrive()
             except Exception as error:  # a fault of the simulator itself: its test must see it, not the loop
                 if future.done():
                     raise
                 future.set_exception(error)
                 return
-            loop.call_later((self._latency.inbound() + held_back_ns()) / SECOND, answered, answer)
+            comes = loop.time() + (self._latency.inbound() + held_back_ns) / SECOND
+            if comes < due:
+                loop.call_at(comes, answered, answer)
+            elif leaves < due:
+                loop.call_at(due, given_up)
 
-        loop.call_later(self._latency.outbound() / SECOND, reached)
+        leaves = loop.time() + self._latency.outbound() / SECOND
+        loop.call_at(leaves, reached)
+        if leaves >= due:
+            loop.call_at(due, given_up)
         return future
 
     def _venue(self, url: str) -> Delivery:

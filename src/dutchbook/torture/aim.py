@@ -29,12 +29,36 @@ _CHANCES: Final = {
     Group.VENUE: 0.5,
     Group.SETTLEMENT: 0.7,
     Group.STORE: 0.15,
-    Group.PROCESS: 0.03,
+    Group.PROCESS: 0.05,
 }
 """Of one opportunity to strike, while a trade is there."""
 
-_RARELY: Final = {"refused_401": 0.04, "reconnect_storm": 0.06, "silence": 0.06, "clock_jump": 0.3, "stall": 0.3}
-"""Kinds after which little happens for a while."""
+_OTHERWISE: Final = {
+    "refused_401": 0.12,
+    "reconnect_storm": 0.12,
+    "silence": 0.1,
+    "clock_jump": 0.3,
+    "stall": 0.3,
+    "answer_409": 0.9,
+    "disk_full": 0.7,
+    "database_busy": 0.6,
+    "torn_write": 0.4,
+    "power_loss": 0.4,
+    "death": 0.15,
+}
+"""Kinds after which little happens for a while, and kinds that find few opportunities."""
+
+_MORE_SEEDS: Final = {
+    "refused_401": 4,
+    "answer_409": 4,
+    "reconnect_storm": 3,
+    "database_busy": 2,
+    "disk_full": 4,
+    "torn_write": 3,
+    "power_loss": 3,
+    "death": 3,
+}
+"""Kinds that strike few times in a seed, or end it: they are aimed in more seeds."""
 
 _SENT_WITH_AN_ORDER: Final = frozenset(
     {kind.name for kind in BY_NAME.values() if kind.group is Group.ORDER} | {"answer_409"}
@@ -68,7 +92,7 @@ class Aim:
             return False
         if (kind.name in _SENT_WITH_AN_ORDER and not order) or not self.there(self.phase, venue):
             return False
-        struck = self.draw.random() < _RARELY.get(kind.name, _CHANCES[kind.group])
+        struck = self.draw.random() < _OTHERWISE.get(kind.name, _CHANCES[kind.group])
         self.left -= struck
         return struck
 
@@ -78,7 +102,7 @@ def drawn(seed: int, chosen: Sequence[Kind]) -> Aim | None:
     draw = random.Random(f"{seed}:aim")
     if draw.random() >= SHARE or not chosen:
         return None
-    kind = draw.choice(chosen)
+    kind = draw.choices(chosen, [_MORE_SEEDS.get(kind.name, 1) for kind in chosen])[0]
     open_phases = [(phase, weight) for phase, weight in PHASES if impossible(kind.name, phase) is None]
     (phase,) = draw.choices([phase for phase, _ in open_phases], [weight for _, weight in open_phases])
     return Aim(kind, phase, draw)

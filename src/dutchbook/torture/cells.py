@@ -13,6 +13,7 @@ from dutchbook.core.claim import venue_of
 from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import WORKING, Phase
 from dutchbook.ledger.projection import Ledger
+from dutchbook.torture.kinds import BOTH
 
 Cell = tuple[str, str, str]
 """(kind of fault, phase of the trade, venue of the leg)."""
@@ -32,11 +33,10 @@ class Cells:
     def strike(self, kind: str, where: str, ledger: Ledger | None, trade_of: TradeBook | None) -> None:
         """A fault has hit `where` (see `Weather`)."""
         self.kinds[kind] += 1
-        venue = where.partition(" ")[0]
-        venues = {venue} if venue in ("kalshi", "polymarket") else {"kalshi", "polymarket"}
+        venues = {word for word in where.split(" ") if word in BOTH} or set(BOTH)
         if trade_of is not None:
             self._count(kind, trade_of, venues)
-        elif ledger is not None:
+        elif ledger is not None and " order " not in where:
             for trade in ledger.open.values():
                 if trade.phase in _COUNTED:
                     self._count(kind, trade, venues)

@@ -117,8 +117,12 @@ class Generation:
         self.number = number
         self.dead = ""
         self._ground = ground
+        self._death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._before = asyncio.all_tasks() | ground.network.arriving
-        self.transport = MemoryTransport(ground.venues, ground.clock, ground.latency)
+        # by the venues' own clock: when the process's jumps, theirs do not
+        self.transport = MemoryTransport(
+            ground.venues, ground.network.clock, ground.latency, beside=ground.network.transport
+        )
         ground.network.transport = self.transport
         seam = _Seam(self.transport, ground, self._gate, self._require_life)
         self.journal = _Journal.write(ground.ledger, OWNER, power_safe=ground.power_safe, busy_s=0)
@@ -138,6 +142,8 @@ class Generation:
 
     def _die(self, how: str) -> None:
         self.dead = self.dead or how
+        if not self._death.done():
+            self._death.set_result(None)
 
     def _require_life(self) -> None:
         if self.dead:
@@ -147,8 +153,7 @@ class Generation:
         """Start the engine. A death meanwhile, or a venue that cannot be read, ends the generation: see `dead`."""
         start = asyncio.ensure_future(self.engine.start())
         start.add_done_callback(_heard)
-        while not start.done() and not self.dead:
-            await asyncio.wait({start}, timeout=0.02)
+        await asyncio.wait({start, self._death}, return_when=asyncio.FIRST_COMPLETED)
         if not start.done():
             return
         error = start.exception()

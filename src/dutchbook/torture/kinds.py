@@ -99,6 +99,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("settlement_divergent", _X, "the venues decide the same question differently", 0.05),
     Kind("database_busy", _S, "another program holds the file's write lock", 0.0006, NOWHERE),
     Kind("disk_full", _S, "the disk fills up: SQLite refuses the append", 0.0004, NOWHERE),
+    Kind("slow_write", _S, "an append takes seconds: what was to be sent after it is late", 0.005, NOWHERE),
     Kind("torn_write", _S, "the process dies inside an append; the file's tail is cut or garbled", 0.0012, NOWHERE),
     Kind("power_loss", _S, "the power fails inside an append; what was not synced arrives in part", 0.0012, NOWHERE),
     Kind("death", _P, "the process dies at an await or at a write", 0.0006, NOWHERE),

@@ -163,7 +163,8 @@ class Network:
         # whoever waits to be overtaken waits for a request that really gets there
         passing = self.overtaken.get(venue) if deed is None else None
         try:
-            return await (asyncio.shield(self.launch(forward)) if deed is None else deed(self, request, forward))
+            # what has left arrives, whatever becomes of its sender: the transport recalls nothing
+            return await (forward() if deed is None else deed(self, request, forward))
         finally:
             if passing is not None:
                 passing.set()

@@ -5,7 +5,7 @@ Each rule is a method that says in a sentence what was broken. Nothing here chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,22 +13,24 @@ from dutchbook.core.clock import SECOND
 from dutchbook.core.facts import (
     Alarmed,
     AnyFact,
-    CashMoved,
     Filled,
+    LegSettled,
+    OrderMoved,
     OrderPlan,
     OrdersPlanned,
     TradeOpened,
 )
 from dutchbook.core.money import format_micros
-from dutchbook.core.order import Action
-from dutchbook.core.position import TradeBook
-from dutchbook.core.trade import UNEQUAL, WORKING, Phase, Turn
+from dutchbook.core.order import Action, OrderState
+from dutchbook.core.position import OrderRow, TradeBook
+from dutchbook.core.trade import UNEQUAL, Phase, Turn
 from dutchbook.core.transport import Request
 from dutchbook.engine.engine import Engine
-from dutchbook.engine.view import at_risk
 from dutchbook.ledger.journal import Journal
 from dutchbook.ledger.projection import Ledger
 from dutchbook.torture.network import posted
+from dutchbook.torture.venue_faults import Place
+from dutchbook.torture.witness import BookWatch, Witness
 
 GRACE_NS = 20 * SECOND
 """How long the venue's position and the ledger's may differ without an open order that explains it: what the private stream has
@@ -42,16 +44,25 @@ STATED = (
     "unhedged contracts never grow by the engine's own round, and nothing is sold that is not held",
     "every naked second is on the books: a trade with unequal legs is in a state that says so",
     "the loss limit and the kill switch stop entries; no entry is made beside unequal legs",
-    "an order that is held for ended without a fill has none, unless the network had delivered it twice",
+    "an order that is held for ended has ended at its venue, and without a fill it has none there, unless the network had "
+    "delivered it twice",
+    "nothing is sold before it is settled, and nothing provisional is booked as paid",
+    "an entry is covered by its pools' cash, less what open orders may still cost",
+    "a book that is priced on is the venue's, but for what is on its way",
     "the engine does not fail by itself, and the tables know every event",
     "the journal verifies after every death, and what is in the file is what is known",
-    "at quiescence every trade has ended, the ledger equals both venues to the millionth, and every cent is booked",
+    "at quiescence every trade has ended, the ledger equals both venues to the millionth, and every cent is a trade's, or "
+    "one that came from outside",
     "the same seed gives the same trace, to the byte",
 )
 """The rules in words, for the documentation."""
 
 DUST = 1_000_000
 """Contracts (millionths) below which an unequal leg is dust that no order can remove."""
+
+
+_WITHOUT_FILL = frozenset({OrderState.REJECTED, OrderState.VOIDED, OrderState.NOT_SENT})
+_OVER = frozenset({Phase.SETTLED, Phase.FLAT, Phase.FAILED})
 
 
 @dataclass(slots=True)
@@ -74,6 +85,8 @@ class Rules:
     max_bet: int
     max_event: int
     max_loss: int
+    witness: Witness | None = None
+    """The venues' own knowledge; without it the rules that need it are not judged."""
     violations: list[Violation] = field(default_factory=list)
     fold: Ledger = field(default_factory=lambda: Ledger(frozenset({"kalshi"})))
     """The ledger as the file has it: folded from the facts that were kept, by nobody but us."""
@@ -81,12 +94,13 @@ class Rules:
     """Orders that were held for ended without a fill, and had one."""
     doubled: set[str] = field(default_factory=set)
     """Identities that the network delivered twice: the second copy may fill after the first was refused."""
+    blind: set[str] = field(default_factory=set)
+    """Venues that number no frames, and of whose book stream one was lost or swapped."""
+    by_hand: Mapping[Place, int] = field(default_factory=dict)
+    """Contracts (YES) that a person bought outside: no trade has them."""
     unhedged_ns: int = 0
     """Time for which a trade's legs were unequal and nothing of it was on its way."""
     repeated: int = 0
-    outside: int = 0
-    opening: int = 0
-    """Cash that was there when the ledger was begun."""
     kept: int = 0
     """Records of the file that have been looked at."""
     _plans: dict[str, OrderPlan] = field(default_factory=dict)
@@ -94,6 +108,8 @@ class Rules:
     _venue_ids: dict[str, str] = field(default_factory=dict)
     _differs_since: dict[str, int] = field(default_factory=dict)
     _last_step_ns: int = 0
+    _watch: BookWatch | None = None
+    _watched: Engine | None = None
 
     def broken(self, rule: str, text: str) -> None:
         """Note a violation; the first of each rule is enough."""
@@ -132,6 +148,9 @@ class Rules:
                 self.fold.apply(fact, now)
             except Exception as error:
                 self.broken("the tables know every event", f"{type(error).__name__}: {error}")
+                continue
+            if isinstance(fact, OrderMoved):
+                self._over(fact)
 
     def _judge(self, fact: AnyFact) -> None:
         match fact:
@@ -143,10 +162,8 @@ class Rules:
                 self._round(fact)
             case Filled():
                 self._fill(fact)
-            case CashMoved(kind="opening"):
-                self.opening += fact.amount
-            case CashMoved():
-                self.outside += fact.amount
+            case LegSettled():
+                self._paid(fact)
             case Alarmed(code="impossible_event" | "defect"):
                 self.broken("the tables know every event", fact.text)
             case _:
@@ -173,12 +190,57 @@ class Rules:
         worst = sum(leg.worst for leg in fact.legs)
         if worst > self.max_bet:
             self.broken("limits", f"trade {fact.trade} may cost {format_micros(worst)}, more than MAX_BET")
-        exposure = sum(at_risk(t) for t in ledger.open.values() if t.opened.event == fact.event)
+        self._covered(fact)
+        exposure = sum(_at_risk(t) for t in ledger.open.values() if t.opened.event == fact.event)
         if exposure + worst > self.max_event + self.max_bet:
             self.broken("limits", f"event {fact.event} would hold {format_micros(exposure + worst)}")
         realised = sum(t.pnl for t in ledger.trades.values() if t.phase in (Phase.SETTLED, Phase.FLAT))
         if realised < -self.max_loss:
             self.broken("the loss limit", f"trade {fact.trade} opened after a loss of {format_micros(-realised)}")
+
+    def _covered(self, fact: TradeOpened) -> None:
+        """What open orders may still cost is not spent a second time."""
+        for pool in {leg.pool for leg in fact.legs}:
+            wanted = sum(leg.worst for leg in fact.legs if leg.pool == pool)
+            owed = sum(
+                _owed(row)
+                for trade in self.fold.working
+                for leg in trade.legs
+                if leg.plan.pool == pool
+                for row in leg.orders
+            )
+            if wanted + owed > self.fold.cash.get(pool, 0):
+                self.broken(
+                    "an entry is covered",
+                    f"trade {fact.trade} may cost {format_micros(wanted)} of {pool}, open orders {format_micros(owed)}, "
+                    f"and it has {format_micros(self.fold.cash.get(pool, 0))}",
+                )
+
+    def _paid(self, fact: LegSettled) -> None:
+        trade = self.fold.trades.get(fact.trade)
+        if trade is not None and any(not row.final for row in trade.legs[fact.leg].orders):
+            self.broken("nothing provisional is paid", f"trade {fact.trade}: leg {fact.leg} was booked as paid")
+
+    def _over(self, fact: OrderMoved) -> None:
+        """An order that is held for ended from here, by whatever news, has ended at its venue."""
+        trade = self.fold.trades.get(fact.trade)
+        if trade is None or self.witness is None:
+            return
+        leg = next(leg for leg in trade.legs if any(row.plan.id == fact.order for row in leg.orders))
+        row = trade.order(fact.order)
+        if not row.ended or row.plan.identity in self.doubled:
+            return
+        if self.witness.alive(leg, row):
+            self.broken(
+                "what is held for ended has ended", f"order {row.plan.id} is {row.state.value}, and alive at its venue"
+            )
+        elif row.state in _WITHOUT_FILL and not row.fills and not row.reversed:
+            filled = self.witness.filled(leg, row)
+            if filled:
+                self.broken(
+                    "what is held for ended has ended",
+                    f"order {row.plan.id} is {row.state.value}; its venue has filled {format_micros(filled)}",
+                )
 
     def _round(self, fact: OrdersPlanned) -> None:
         """A further round brings the legs together, as far as it fills, and never takes more than differs."""
@@ -191,6 +253,11 @@ class Rules:
             leaving = plan.action is Action.SELL or plan.opposite
             if leaving and plan.size > held[plan.leg]:
                 self.broken("nothing is sold that is not held", f"order {plan.id} sells {format_micros(plan.size)}")
+            if plan.action is Action.SELL and leg.sellable < plan.size <= held[plan.leg]:
+                self.broken(
+                    "nothing is sold before it is settled",
+                    f"order {plan.id} sells {format_micros(plan.size)}, {format_micros(leg.sellable)} may be sold",
+                )
             room = held[plan.leg] - min(held) if leaving else max(held) - held[plan.leg]
             by_hand = trade.opened.kind == "single"
             if plan.size > room and not by_hand and fact.turn is not Turn.EXIT:
@@ -230,9 +297,19 @@ class Rules:
                         f"trade {trade.id} is {trade.phase.value} with unequal legs",
                     )
         self._explained(engine.desk.ledger, kalshi, polymarket, now)
+        self._priced(engine, now)
         failure = engine.desk.failure
         if failure is not None and type(failure).__name__ not in ("LedgerError", "Crash"):
             self.broken("the engine does not fail", f"{type(failure).__name__}: {failure}")
+
+    def _priced(self, engine: Engine, now: int) -> None:
+        if self.witness is None:
+            return
+        if self._watch is None or self._watched is not engine:
+            self._watch, self._watched = BookWatch(self.witness, self.blind), engine
+        wrong = self._watch.wrong(engine.desk.books, engine.desk.stale(), now)
+        if wrong is not None:
+            self.broken("a live book is the venue's", f"the book of {wrong} is live and not what the venue has")
 
     @staticmethod
     def _alone(trade: TradeBook) -> bool:
@@ -247,7 +324,9 @@ class Rules:
         theirs = {f"kalshi:{ticker}": size for ticker, size in kalshi["positions"].items()}
         for slug, tokens in polymarket["tokens"].items():
             due = polymarket["pending_tokens"][slug]
-            theirs[f"polymarket:{slug}"] = tokens["yes"] + due["yes"] - tokens["no"] - due["no"]
+            net = tokens["yes"] + due["yes"] - tokens["no"] - due["no"]
+            if net:
+                theirs[f"polymarket:{slug}"] = net
         ours = {str(market): int(size) for market, size in ledger.net().items()}
         room: dict[str, int] = {}
         for trade in ledger.open.values():
@@ -256,7 +335,10 @@ class Rules:
                     if not row.ended or not row.accounted or not row.final:
                         market = str(leg.claim.market)
                         room[market] = room.get(market, 0) + row.plan.size * 2
-        for market in theirs.keys() | ours.keys():
+        for (venue, native), size in self.by_hand.items():
+            # what a person did outside is the venue's and no trade's
+            ours[f"{venue}:{native}"] = ours.get(f"{venue}:{native}", 0) + size
+        for market in theirs.keys() | ours.keys() | self._differs_since.keys():
             difference = theirs.get(market, 0) - ours.get(market, 0)
             if not difference or abs(difference) <= room.get(market, 0) or not self.still_open(market):
                 self._differs_since.pop(market, None)
@@ -291,8 +373,8 @@ class Rules:
                 self.broken("the file is what is known", f"the ledger folded from the file differs from the {name}")
 
     def ended(self, ledger: Ledger) -> None:
-        """Every trade has come to an end."""
-        left = [t for t in ledger.trades.values() if t.phase in WORKING]
+        """Every trade has come to an end: nothing is open, and what was paid is settled."""
+        left = [t for t in ledger.trades.values() if t.phase not in _OVER or not t.flat]
         if left:
             words = "; ".join(
                 f"{t.id} {t.phase.value} ({t.reason}): "
@@ -305,14 +387,36 @@ class Rules:
 
     def agree(self, mismatches: Sequence[str]) -> None:
         """At quiescence the ledger is the venues' statements, to the millionth."""
-        if mismatches:
-            self.broken("the ledger equals both venues", "; ".join(mismatches[:6]))
+        outside = tuple(f"{venue}:{native}: " for venue, native in self.by_hand)
+        left = [each for each in mismatches if not each.startswith(outside)] if outside else mismatches
+        if left:
+            self.broken("the ledger equals both venues", "; ".join(left[:6]))
 
-    def wealth(self, at_venues: int, ledger: Ledger) -> None:
-        """All that the account gained or lost is the trades' doing, or came from outside and is booked as such."""
-        explained = self.opening + sum(trade.pnl for trade in ledger.trades.values()) + self.outside
-        if at_venues != explained:
+    def wealth(self, at_venues: int, brought: int, ledger: Ledger, slack: int = 0) -> None:
+        """All that the account gained or lost is the trades' doing.
+
+        `brought` is what was there at first and what really came from outside since: what the ledger calls unexplained
+        explains nothing. `slack` is how much of it cannot be told from what rounding does to fees and payouts.
+        """
+        explained = brought + sum(trade.pnl for trade in ledger.trades.values()) + sum(ledger.paired.values())
+        explained -= sum(leg.sets for trade in ledger.trades.values() for leg in trade.legs if not leg.settled)
+        if abs(at_venues - explained) > slack:
             self.broken(
                 "every cent is booked",
                 f"the venues hold {format_micros(at_venues)}, explained {format_micros(explained)}",
             )
+
+
+def _owed(row: OrderRow) -> int:
+    """What an open purchase may still cost, rounded up."""
+    if row.ended or row.plan.action is not Action.BUY or not row.plan.size:
+        return 0
+    return -(-row.plan.worst * max(0, row.plan.size - row.filled) // row.plan.size)
+
+
+def _at_risk(trade: TradeBook) -> int:
+    """Cash that a trade may still lose: what it paid and may still pay, less what came back."""
+    paid = sum(
+        leg.spent + leg.fees - leg.received + sum(map(_owed, leg.orders)) for leg in trade.legs if not leg.settled
+    )
+    return max(0, paid)

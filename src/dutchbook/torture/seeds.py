@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -138,7 +139,9 @@ def _outcomes(first: int, last: int, kinds: Collection[str] | None, processes: i
             yield play(seed, kinds)
         return
     work = [(seed, kinds) for seed in range(first, last + 1)]
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+    # a worker that begins as a copy has everything loaded; one that begins anew takes as long for that as for several seeds
+    way = "fork" if "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1 else "spawn"
+    with multiprocessing.get_context(way).Pool(processes) as pool:
         yield from pool.imap_unordered(_one, work, chunksize=CHUNK)
 
 

@@ -20,12 +20,12 @@ from dutchbook.simulator.polymarket.exchange import PolymarketExchange
 from dutchbook.torture.venue_faults import Place
 
 CENT: Final = 10_000
-PAIRS: Final = 26
-DELAYED: Final = frozenset({3, 11})
+PAIRS: Final = 42
+DELAYED: Final = frozenset({3, 11, 29})
 """Pairs whose Polymarket market has a taker delay."""
-INVERSE: Final = frozenset({5, 13, 17})
+INVERSE: Final = frozenset({5, 13, 17, 27, 35})
 """Pairs in which YES of one venue is NO of the other."""
-FINE: Final = frozenset({7, 15})
+FINE: Final = frozenset({7, 15, 31})
 """Pairs whose Polymarket market has a tenth of a cent as its tick."""
 THREE_WAYS: Final = 2
 EVERY_NS: Final = (150 * MILLISECOND, 600 * MILLISECOND)
@@ -42,6 +42,8 @@ class Question:
     base: int = 50
     middle: int = 50
     """Cents around which both venues quote YES of Kalshi; it wanders near `base`."""
+    sizes: tuple[int, int] = (20, 20)
+    """Contracts that each venue shows while nothing happens."""
 
     @property
     def places(self) -> tuple[Place, Place]:
@@ -73,6 +75,7 @@ class Stage:
             self._three_way(number, now)
         for question in self.questions:
             question.middle = question.base = self._draw.randint(30, 70)
+            question.sizes = self._draw.randint(6, 40), self._draw.randint(6, 40)
             self._back_up(question, now)
             self._calm(question, now)
 
@@ -149,18 +152,17 @@ class Stage:
             self._cross(self.questions[index], now)
             self._crossed[index] = now + draw.randint(200, 2500) * MILLISECOND
 
-    def _quote(
-        self, question: Question, low: int, high: int, low_there: int, high_there: int, size: int, now: int
-    ) -> None:
-        """Bid and ask in cents of Kalshi's YES, here and (translated where inverse) there."""
+    def _quote_here(self, question: Question, low: int, high: int, size: int, now: int) -> None:
+        """Kalshi's bid and ask, cents of YES."""
         if self.kalshi.is_open(question.ticker):
             self.kalshi.quote(question.ticker, "m", [(low * CENT, size * MICRO)], [(high * CENT, size * MICRO)], now)
+
+    def _quote_there(self, question: Question, low: int, high: int, size: int, now: int) -> None:
+        """Polymarket's, in cents of Kalshi's YES."""
         if question.inverse:
-            low_there, high_there = 100 - high_there, 100 - low_there
+            low, high = 100 - high, 100 - low
         if self.polymarket.is_open(question.slug):
-            self.polymarket.quote(
-                question.slug, "m", [(low_there * CENT, size * MICRO)], [(high_there * CENT, size * MICRO)], now
-            )
+            self.polymarket.quote(question.slug, "m", [(low * CENT, size * MICRO)], [(high * CENT, size * MICRO)], now)
 
     def _back_up(self, question: Question, now: int) -> None:
         """A second, patient maker far from the middle: what is left when everybody near it has gone."""
@@ -171,18 +173,23 @@ class Stage:
         self.polymarket.quote(question.slug, "far", [(low * CENT, size * MICRO)], [(high * CENT, size * MICRO)], now)
 
     def _calm(self, question: Question, now: int) -> None:
+        """Both venues quote around the middle again; what was taken is put back, and now and then the price wanders."""
         draw = self._draw
-        question.middle = min(question.base + 5, max(question.base - 5, question.middle + draw.randint(-2, 2)))
-        middle = question.middle
-        self._quote(question, middle - 2, middle + 2, middle - 2, middle + 2, draw.randint(6, 40), now)
+        if draw.random() < 0.3:
+            moved = question.middle + draw.randint(-2, 2)
+            question.middle = min(question.base + 5, max(question.base - 5, moved))
+            question.sizes = draw.randint(6, 40), draw.randint(6, 40)
+        low, high = question.middle - 2, question.middle + 2
+        self._quote_here(question, low, high, question.sizes[0], now)
+        self._quote_there(question, low, high, question.sizes[1], now)
 
     def _cross(self, question: Question, now: int) -> None:
-        """The venues disagree by some cents: a bundle is cheaper than a dollar."""
+        """One venue moves away by some cents and the other does not follow: a bundle is cheaper than a dollar."""
         draw = self._draw
-        gap = draw.choice((5, 7, 9, 11)) * draw.choice((-1, 1))
-        middle = question.middle
-        there = min(93, max(7, middle + gap))
-        self._quote(question, middle - 1, middle + 1, there - 1, there + 1, draw.randint(3, 30), now)
+        gap = draw.choice((6, 8, 10, 12)) * draw.choice((-1, 1))
+        middle = min(93, max(7, question.middle + gap))
+        quote = self._quote_here if draw.random() < 0.5 else self._quote_there
+        quote(question, middle - 1, middle + 1, draw.randint(3, 30), now)
 
     # -- results -------------------------------------------------------------------------------------------------------
 

@@ -99,12 +99,15 @@ class WeatheredJournal(Journal):
     on_death: Callable[[str], None] = staticmethod(lambda kind: None)
     _left: Files | None = None
     _filling = False
+    _waits: bool | None = None
 
     @property
     def power_safe(self) -> bool:
         """Whether every append waits for the disk, as SQLite itself says."""
-        (level,) = self._db.execute("PRAGMA synchronous").fetchone()
-        return bool(level >= 2)
+        if self._waits is None:
+            (level,) = self._db.execute("PRAGMA synchronous").fetchone()
+            self._waits = bool(level >= 2)
+        return self._waits
 
     def append(self, facts: Sequence[AnyFact], at_ns: int) -> None:
         """As the journal does, or as the fault has it. Raises LedgerError and Crash."""

@@ -10,6 +10,7 @@ import heapq
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.simulator.kalshi.exchange import KalshiExchange
@@ -22,6 +23,16 @@ CENT = 10_000
 
 Place = tuple[str, str]
 """(venue, native market id): a ticker, or a slug."""
+
+_MET: Final = {
+    "delay": "delayed_then_matched",
+    "desertion": "delayed_then_unmatched",
+    "failure": "matched_then_failed",
+    "retry": "retrying_long",
+}
+
+PLANNED: Final = frozenset(_MET.values())
+"""Kinds that are planned at the venue for an order or a trade to come, and strike when it comes."""
 
 
 @dataclass(slots=True)
@@ -39,6 +50,42 @@ class Exchanges:
     """Kalshi's shards in which the account has cash."""
     flush: Callable[[], None] = lambda: None
     """Sends out what the venues have to say after something was done to them by hand."""
+    moved: int = 0
+    """Cash that came from outside (went out: negative) since the scene began, purchases by hand included."""
+    by_hand: dict[Place, int] = field(default_factory=dict)
+    """Contracts bought by hand, in YES."""
+
+    def cash(self) -> int:
+        """All cash of the account at both venues, on its way included."""
+        kalshi, polymarket = self.kalshi.statement(self.account), self.polymarket.statement(self.account)
+        return int(sum(kalshi["cash"].values()) + polymarket["cash"] + polymarket["pending_cash"])
+
+    def trade_by_hand(self, place: Place, buy: bool, limit: int, size: int) -> int:
+        """The account's owner trades without the engine; what it cost and brought is noted. ValueError as the venue's."""
+        venue, market = place
+        self.of(venue).deposit(self.account, 0, 0, self.now())  # what is due by now happens first, and is not counted
+        before = self._worth(place)
+        done = self.of(venue).trade_by_hand(self.account, market, buy, limit, size, self.now())
+        if done:
+            self.moved += self._worth(place) - before
+            self.by_hand[place] = self.by_hand.get(place, 0) + (done if buy else -done)
+        return done
+
+    def _worth(self, place: Place) -> int:
+        """Cash, a NO of Kalshi's counted as a dollar less a YES: so that netting a pair changes nothing."""
+        short = 0
+        if place[0] == "kalshi":
+            short = max(0, -self.kalshi.statement(self.account)["positions"].get(place[1], 0))
+        return self.cash() + short
+
+    def paid_by_hand(self) -> int:
+        """What the markets have paid for what was bought by hand."""
+        total = 0
+        for (venue, market), size in self.by_hand.items():
+            kalshi = venue == "kalshi"
+            value = self.kalshi._state.markets[market].yes_value if kalshi else self.polymarket.markets[market].resolved
+            total += 0 if value is None else size * value // DOLLAR
+        return total
 
     def of(self, venue: str) -> KalshiExchange | PolymarketExchange:
         """Raises KeyError for a venue that is not simulated."""
@@ -71,6 +118,7 @@ class VenueFaults:
         self._ends: list[tuple[int, int, Callable[[int], None]]] = []
         self._count = 0
         self._fine: set[Place] = set()
+        self._planned: PolymarketExchange | None = None
 
     @property
     def lasting(self) -> int:
@@ -82,9 +130,12 @@ class VenueFaults:
             heapq.heappop(self._ends)[2](now)
 
     def end_all(self, now: int) -> None:
-        """End everything that lasts."""
+        """End everything that lasts, and forget what was planned for orders still to come."""
         while self._ends:
             heapq.heappop(self._ends)[2](now)
+        if self._planned is not None:
+            self._planned.planned_delays.clear()
+            self._planned.fail_next_trades = self._planned.retry_next_trades = 0
 
     def later(self, at: int, act: Callable[[int], None]) -> None:
         """Do something when the venues' time reaches `at`, or when everything is ended."""
@@ -94,11 +145,16 @@ class VenueFaults:
     # -- while an order is on its way ----------------------------------------------------------------------------------
 
     def befall(self, kind: str, order: Posted, exchanges: Exchanges, draw: random.Random) -> bool:
-        """Let a kind of the order group befall an order that has just left; False where it cannot."""
+        """Let a kind of the order group befall an order that has just left; False where it cannot.
+
+        Those of `PLANNED` strike later: the next order that would match, or the next trade, meets them.
+        """
         place = exchanges.market_of(order)
         if place is None or not exchanges.of(place[0]).is_open(place[1]):
             return False
         now, polymarket = exchanges.now(), exchanges.polymarket
+        if kind in PLANNED:
+            self._planned, polymarket.on_planned = polymarket, self._meets
         match kind:
             case "delayed_then_matched" | "delayed_then_unmatched":
                 delay_ns = draw.choice((50 * MILLISECOND, 150 * MILLISECOND, SECOND, 3 * SECOND))
@@ -116,6 +172,10 @@ class VenueFaults:
             case _:
                 raise ValueError(f"{kind} does not befall orders")
         return True
+
+    def _meets(self, what: str, order: str) -> None:
+        """Something planned has met an order, which the venue knows by its hash."""
+        self._struck(_MET[what], f"polymarket order {order}")
 
     @staticmethod
     def _move_away(places: Sequence[Place], exchanges: Exchanges, draw: random.Random) -> bool:
@@ -252,11 +312,13 @@ def _move_cash(exchanges: Exchanges, now: int, draw: random.Random) -> str | Non
     amount = draw.randint(1, 20) * DOLLAR if way < 2 else draw.randint(1, 9_999) * 100
     if way != 1:
         exchange.deposit(exchanges.account, shard, amount, now)
+        exchanges.moved += amount
         return f"{venue} {'deposit' if way == 0 else 'interest'}"
     try:
         exchange.withdraw(exchanges.account, shard, amount, now)
     except ValueError:
         return None
+    exchanges.moved -= amount
     return f"{venue} withdrawal"
 
 
@@ -271,9 +333,7 @@ def _trade_by_hand(exchanges: Exchanges, now: int, draw: random.Random) -> str |
     if limit is None:
         return None
     try:
-        done = exchanges.of(venue).trade_by_hand(
-            exchanges.account, market, buy, limit, draw.randint(1, 10) * DOLLAR, now
-        )
+        done = exchanges.trade_by_hand(place, buy, limit, draw.randint(1, 10) * DOLLAR)
     except ValueError:
         return None
     return f"{venue} {market}" if done else None

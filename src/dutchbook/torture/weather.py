@@ -20,7 +20,7 @@ from dutchbook.torture.kinds import BY_NAME, KINDS, Group, Kind
 from dutchbook.torture.line import FrameFault, FrameWay
 from dutchbook.torture.network import Deed, Posted, posted
 from dutchbook.torture.store import StoreFault, StoreWay
-from dutchbook.torture.venue_faults import Exchanges, Place, VenueFaults
+from dutchbook.torture.venue_faults import PLANNED, Exchanges, Place, VenueFaults
 
 CALM: Final = 0.15
 MOODS: Final = (("calm", CALM, 12), ("fair", 0.6, 38), ("foul", 1.6, 20), ("single", 0.0, 30))
@@ -118,6 +118,8 @@ class Weather:
         self.mood, self.rates, self.aim = moods(seed, kinds)
         self.calm = False
         self.on_strike: Callable[[str, str], None] | None = None
+        self.stall: Callable[[int], None] = lambda duration_ns: None
+        """Lets so many nanoseconds pass for everybody while the process does nothing."""
         self.exchanges: Exchanges | None = None
         """The venues that orders may meet something at; without them the order group does not occur."""
         self.venues = VenueFaults(self.struck)
@@ -158,11 +160,11 @@ class Weather:
         if self.aim is not None and self.aim.phase == "settling" and dice.draw.random() < WAITS:
             # a leg that may not be sold for long, and another that is missed: its trade waits
             for each in ("retrying_long", "price_moved") if order.venue == "polymarket" else ("price_moved",):
-                if self.venues.befall(each, order, exchanges, dice.draw):
+                if self.venues.befall(each, order, exchanges, dice.draw) and each not in PLANNED:
                     self.struck(each, f"{order.venue} order {order.identity}")
             return
         kind = self._aimed((Group.ORDER,), order.venue, order=True) or dice.throw()
-        if kind is not None and self.venues.befall(kind, order, exchanges, dice.draw):
+        if kind is not None and self.venues.befall(kind, order, exchanges, dice.draw) and kind not in PLANNED:
             self.struck(kind, f"{order.venue} order {order.identity}")
 
     def _deed(self, kind: str, venue: str, request: Request, draw: random.Random, is_order: bool) -> Deed:
@@ -240,6 +242,10 @@ class Weather:
         dice = self._dice_of("appends", Group.STORE, "")
         kind = self._aimed((Group.STORE,), "") or dice.throw()
         if kind is None or (kind == "power_loss" and not power_safe):
+            return None
+        if kind == "slow_write":
+            self.struck(kind, "append")
+            self.stall(_stretched(dice.draw, 500 * MILLISECOND, 10 * SECOND))
             return None
         self._numbers += 1
         return StoreFault(_STORE_WAYS[kind], f"{self.seed}:store:{self._numbers}")

@@ -38,6 +38,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     shard: int | None = None
     account: str = ""
     market: str = ""
+    rules: str = ""
     structure: str = ""
     ranges: list[tuple[int, int, int]] = []
     event: str = ""
@@ -142,6 +143,10 @@ def _resettle(exchange: KalshiExchange, order: Order, now: int) -> None:
     exchange.resettle(order.market, order.yes_value, now)
 
 
+def _reword(exchange: KalshiExchange, order: Order, now: int) -> None:
+    exchange.reword(order.market, order.rules, now)
+
+
 def _rate_limits(exchange: KalshiExchange, order: Order, now: int) -> None:
     exchange.limit_rates(on=order.on, tier=order.tier, read=order.read, write=order.write)
 
@@ -166,6 +171,7 @@ FAULTS: Final[dict[str, Callable[[KalshiExchange, Order, int], None]]] = {
     "rate_limits": _rate_limits,
     "resettle": _resettle,
     "resume": _resume,
+    "reword": _reword,
     "settle": _settle,
     "settle_late": _settle_late,
     "unfund": _unfund,

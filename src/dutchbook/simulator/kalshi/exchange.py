@@ -6,6 +6,7 @@ An independent witness: written from the facts, with its own matching, fees, rou
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -206,6 +207,12 @@ class KalshiExchange:
         """Revise a paid result; returns what the members together got more. KeyError; ValueError unless finalized."""
         self._state.advance(now)
         return upheavals.resettle(self._state, self._state.markets[market], yes_value, self._state.now)
+
+    def reword(self, market: str, rules: str, now: int) -> None:
+        """The venue edits the rules of a listed market. Raises KeyError."""
+        self._state.advance(now)
+        listed = self._state.markets[market]
+        listed.spec, listed.updated_ns = replace(listed.spec, rules=rules), self._state.now
 
     def retreat(self, market: str, depth: int, leave: int, now: int) -> int:
         """House makers pull all but `leave` a side within `depth` of the best prices; returns the size. KeyError."""

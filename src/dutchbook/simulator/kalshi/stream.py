@@ -23,7 +23,7 @@ class Stream(Sessions):
     def __init__(self, markets: Mapping[str, Market], entropy: random.Random) -> None:
         super().__init__(markets)
         self._entropy = entropy
-        self._tops: dict[str, dict[str, Any]] = {}
+        self._tops: dict[str, tuple[int | None, ...]] = {}
 
     def level(self, market: Market, buy: bool, price: int, delta: int, cause: Order, now: int) -> None:
         """The size at one YES price changed by signed `delta`, because of `cause`."""
@@ -129,11 +129,13 @@ class Stream(Sessions):
 
     def ticker(self, market: Market, now: int) -> None:
         """Tell the ticker channel if the best quotes, the last trade or the volume changed since it was last told."""
-        top = market.top() | {"volume": market.volume}
+        bids, asks = market.book.bids, market.book.asks
+        bid, ask = bids.best(), asks.best()
+        sizes = (0 if bid is None else bids.size_at(bid), 0 if ask is None else asks.size_at(ask))
+        top = (bid, ask, *sizes, market.volume)
         if self._tops.get(market.ticker) == top:
             return
         self._tops[market.ticker] = top
-        bid, ask = market.book.bids.best(), market.book.asks.best()
         market.quotes.append((now, bid or 0, ONE if ask is None else ask))
         for session, subscription in self._listeners("ticker", market.ticker):
             self._data(session, subscription, "ticker", market.ticker_row(now))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
 
 ONE = 1_000_000
 """One dollar, or one contract."""
@@ -14,6 +16,9 @@ PRICE_STEP = 100
 """Prices have at most 4 decimals (facts §4.2)."""
 SIZE_STEP = 10_000
 """The smallest size is 0.01 contract (facts §1)."""
+
+REMEMBERED: Final = 8_192
+"""Texts that are kept: the same prices, sizes and times are written over and over."""
 
 _NUMBER = re.compile(r"([0-9]{1,12})(?:\.([0-9]+))?\Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,6 +66,7 @@ def size_from(value: object, name: str = "count") -> int:
     return size
 
 
+@lru_cache(REMEMBERED)
 def dollars(amount: int) -> str:
     """Dollars with 4 decimals, or 6 where 4 do not suffice (facts §5)."""
     sign, amount = ("-", -amount) if amount < 0 else ("", amount)
@@ -68,12 +74,14 @@ def dollars(amount: int) -> str:
     return f"{sign}{whole}.{rest // 100:04d}" if rest % 100 == 0 else f"{sign}{whole}.{rest:06d}"
 
 
+@lru_cache(REMEMBERED)
 def count(size: int) -> str:
     """A contract count with 2 decimals; `size` is a multiple of 0.01 contract."""
     sign, size = ("-", -size) if size < 0 else ("", size)
     return f"{sign}{size // ONE}.{size % ONE // SIZE_STEP:02d}"
 
 
+@lru_cache(REMEMBERED)
 def rfc3339(ns: int) -> str:
     """Wall nanoseconds as RFC 3339 text in UTC with microseconds."""
     at = _EPOCH + timedelta(microseconds=ns // 1_000)

@@ -38,6 +38,7 @@ class Order(msgspec.Struct):
     scale: int = 1
     account: str = ""
     market: str = ""
+    rules: str = ""
     tick: int = 0
     kind: str = ""
     bytes: int = 1_100_000
@@ -132,6 +133,12 @@ def _halt(exchange: PolymarketExchange, order: Order, now: int) -> None:
         exchange.resume_market(order.market, now)
 
 
+def _reword(exchange: PolymarketExchange, order: Order, now: int) -> None:
+    if order.market not in exchange.markets:
+        raise Refused(400, "control: market: name a listed market")
+    exchange.reword(order.market, order.rules, now)
+
+
 def _tick(exchange: PolymarketExchange, order: Order, now: int) -> None:
     if order.market not in exchange.markets or order.tick <= 0:
         raise Refused(400, "control: name a listed market and a tick in millionths")
@@ -176,6 +183,7 @@ FAULTS: Final[dict[str, Callable[[PolymarketExchange, Order, int], None]]] = {
     "mode": _mode,
     "restart": _restart,
     "retry_trades": _retry_trades,
+    "reword": _reword,
     "settle_late": _settle_late,
     "signer_limits": _signer_limits,
     "tick": _tick,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -246,6 +247,11 @@ class PolymarketExchange(Venue):
             raise ValueError(f"{amount} cannot be withdrawn from shard {shard} of {account}")
         self.accounts[account].cash -= amount
 
+    def reword(self, market: str, rules: str, now: int) -> None:
+        """The venue edits the rules of a listed market, as a clarification does. Raises KeyError."""
+        self.advance(now)
+        self.markets[market].spec = replace(self.markets[market].spec, rules=rules)
+
     def retreat(self, market: str, depth: int, leave: int, now: int) -> int:
         """House makers pull all but `leave` a side within `depth` of the best prices; returns the size. KeyError."""
         self.advance(now)
@@ -312,28 +318,22 @@ class PolymarketExchange(Venue):
     def statement(self, name: str) -> dict[str, Any]:
         """The books of one account in millionths: settled, still on its way (pending), and held by open orders."""
         account = self.accounts[name]
+        due, owed = account.due_tokens, account.owed_tokens
+        pending = {token: due.get(token, 0) - owed.get(token, 0) for token in due.keys() | owed.keys()}
         return {
             "cash": account.cash,
             "pending_cash": account.due_cash - account.owed_cash,
             "held_cash": account.held_cash,
             "open_orders": sum(order.status == orders.LIVE for order in self.open_orders(account)),
-            "tokens": {slug: self._legs(market, account.tokens) for slug, market in self.markets.items()},
-            "pending_tokens": {
-                slug: {
-                    leg: due - owed
-                    for (leg, due), owed in zip(
-                        self._legs(market, account.due_tokens).items(),
-                        self._legs(market, account.owed_tokens).values(),
-                        strict=True,
-                    )
-                }
-                for slug, market in self.markets.items()
-            },
+            "tokens": self._legs(account.tokens),
+            "pending_tokens": self._legs(pending),
         }
 
-    @staticmethod
-    def _legs(market: Market, amounts: Mapping[str, int]) -> dict[str, int]:
-        return {"yes": amounts.get(market.yes, 0), "no": amounts.get(market.no, 0)}
+    def _legs(self, amounts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+        return {
+            slug: {"yes": amounts.get(market.yes, 0), "no": amounts.get(market.no, 0)}
+            for slug, market in self.markets.items()
+        }
 
     # --- faults ---
 

@@ -9,11 +9,12 @@ import base64
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
 from dutchbook.simulator.polymarket.account import Account
-from dutchbook.simulator.polymarket.amounts import MICRO, digits, number, text
+from dutchbook.simulator.polymarket.amounts import MICRO, REMEMBERED, digits, number, text
 from dutchbook.simulator.polymarket.call import Call
 from dutchbook.simulator.polymarket.market import Market, condition_key
 from dutchbook.simulator.polymarket.refusal import Refused
@@ -27,11 +28,13 @@ _OTHER_REBATE = "0.25"
 Row = dict[str, object]
 
 
+@lru_cache(REMEMBERED)
 def instant(ns: int) -> str:
     """An ISO time in UTC with a Z."""
     return datetime.fromtimestamp(ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(REMEMBERED)
 def _spaced(ns: int) -> str:
     return datetime.fromtimestamp(ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S+00")
 
@@ -41,6 +44,7 @@ def rate(market: Market) -> Decimal:
     return Decimal(market.spec.taker_rate)
 
 
+@lru_cache(REMEMBERED)
 def _slug(event: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", event.lower()).strip("-")
 
@@ -60,10 +64,6 @@ def _yes_worth(market: Market) -> int:
 def _prices(market: Market) -> list[str]:
     yes = _yes_worth(market)
     return [text(yes), text(MICRO - yes)]
-
-
-def _event_siblings(venue: Venue, event: str) -> list[Market]:
-    return [market for market in venue.markets.values() if market.spec.event == event]
 
 
 def _event_number(siblings: list[Market]) -> str:
@@ -169,8 +169,23 @@ def _event_row(siblings: list[Market]) -> Row:
 
 
 def _full_market(venue: Venue, listed: Market, now: int) -> Row:
-    event = _event_row(_event_siblings(venue, listed.spec.event))
-    return {**_market_row(listed, now), "events": [event], "tags": event["tags"]}
+    return _full_markets(venue, [listed], now)[0]
+
+
+def _full_markets(venue: Venue, page: list[Market], now: int) -> list[Row]:
+    grouped: dict[str, list[Market]] = {market.spec.event: [] for market in page}
+    for market in venue.markets.values():
+        if market.spec.event in grouped:
+            grouped[market.spec.event].append(market)
+    events = {event: _event_row(siblings) for event, siblings in grouped.items()}
+    return [
+        {
+            **_market_row(listed, now),
+            "events": [events[listed.spec.event]],
+            "tags": events[listed.spec.event]["tags"],
+        }
+        for listed in page
+    ]
 
 
 def _full_event(siblings: list[Market], now: int) -> Row:
@@ -249,7 +264,7 @@ def markets_page(venue: Venue, call: Call) -> object:
     chosen = _chosen(venue, call)
     start, end, following = _window(call, len(chosen))
     return {
-        "markets": [_full_market(venue, listed, call.now) for listed in chosen[start:end]],
+        "markets": _full_markets(venue, chosen[start:end], call.now),
         "next_cursor": following,
     }
 
@@ -267,7 +282,7 @@ def events_page(venue: Venue, call: Call) -> object:
 def markets(venue: Venue, call: Call) -> object:
     """GET /markets: a plain list with limit and offset."""
     start = digits(call.one("offset")) or 0
-    return [_full_market(venue, listed, call.now) for listed in _chosen(venue, call)[start : start + _limit(call)]]
+    return _full_markets(venue, _chosen(venue, call)[start : start + _limit(call)], call.now)
 
 
 def events(venue: Venue, call: Call) -> object:

@@ -48,9 +48,10 @@ def post(venue: Venue, account: Account, api_key: str, raw: bytes | msgspec.Raw,
         raise Refused(400, rules.POST_ONLY_CROSSES)
     _check_balance(venue, order, matches)
     if matches and (venue.planned_delays or market.spec.taker_delay_ns):
-        delay_ns, deserted = (
-            venue.planned_delays.pop(0) if venue.planned_delays else (market.spec.taker_delay_ns, False)
-        )
+        planned = bool(venue.planned_delays)
+        delay_ns, deserted = venue.planned_delays.pop(0) if planned else (market.spec.taker_delay_ns, False)
+        if planned:
+            venue.on_planned("desertion" if deserted else "delay", order.id)
         return _delay(venue, order, delay_ns, deserted, now)
     killed = _kill_text(order, matches)
     if killed is not None:
@@ -326,6 +327,8 @@ def record(
         makers = tuple(_maker(venue, market, execution, trade_id, now) for execution in executions)
         public = not taker.house or any(not maker.account.house for maker in makers)
         doomed, retry_ns = venue.public_match() if public else (False, 0)
+        if doomed or retry_ns:
+            venue.on_planned("failure" if doomed else "retry", party.order_id)
         trades.append(Trade(trade_id, market, party, makers, bucket, now, doomed, retry_ns=retry_ns))
         market.last_trade = yes_price
         market.last_bought_yes = not executions[0].maker.buy

@@ -52,6 +52,8 @@ class Venue:
         self.planned_delays: list[tuple[int, bool]] = []
         """Delays of the next orders that would match, whatever the market's own (ns), and whether the makers that they
         would meet walk away meanwhile."""
+        self.on_planned: Callable[[str, str], None] = lambda what, order: None
+        """Hears which planned thing (`delay`, `desertion`, `failure`, `retry`) has met which order."""
         self.settle_delay_ns = 0
         """From the end of trading in a market to its resolution."""
         self.delayed_unmatched = False

@@ -105,6 +105,10 @@ class Bucket:
         self._at = now_ns + wait
         return wait
 
+    def left(self, now_ns: int) -> int:
+        """Tokens that nobody has been promised."""
+        return self._level_at(now_ns) // SECOND
+
     def refused(self, now_ns: int) -> None:
         """The venue said 429: nothing is left, and each further refusal doubles the pause."""
         self._level = 0
@@ -140,6 +144,12 @@ class Budget:
         if shard not in self._writes:
             self._writes[shard] = Bucket(self.limits.write, self._clock.monotonic())
         return self._writes[shard]
+
+    def allowances(self) -> dict[str, tuple[int, int]]:
+        """`core.venue.Budgeted` for this account."""
+        now = self._clock.monotonic()
+        named = {"reads": self.reads, **{f"writes {shard}": each for shard, each in sorted(self._writes.items())}}
+        return {name: (bucket.left(now), bucket.allowance.capacity) for name, bucket in named.items()}
 
     async def read(self, cost: int = REQUEST) -> None:
         """Wait until a read may be made."""

@@ -186,13 +186,18 @@ def fee_schedule(market: MarketRow, event: EventRow, series: SeriesRow, precisio
         raise UnknownFee(f"kalshi market {market.ticker}: {error}") from None
 
 
+def rules_of(primary: str | None, secondary: str | None) -> str:
+    """The whole rules text of a market: what an approval of a link is bound to."""
+    return "\n\n".join(text for text in (primary, secondary) if text)
+
+
 def market_of(row: MarketRow, event: EventRow, series: SeriesRow, precision: Precision) -> Market:
     """A market in core words; raises MalformedFrame or UnknownFee with the reason why it cannot be traded."""
     if row.market_type != "binary":
         raise MalformedFrame(f"kalshi market {row.ticker}: market_type {row.market_type!r} is not binary")
     if row.notional_value_dollars is not None and micros(row.notional_value_dollars, "notional_value_dollars") != MICRO:
         raise MalformedFrame(f"kalshi market {row.ticker}: notional_value_dollars is not 1")
-    rules = "\n\n".join(text for text in (row.rules_primary, row.rules_secondary) if text)
+    rules = rules_of(row.rules_primary, row.rules_secondary)
     starts = row.occurrence_datetime
     return Market(
         id=market_id(VENUE, row.ticker),

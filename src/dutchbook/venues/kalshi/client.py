@@ -5,7 +5,7 @@ A read that fails raises: it is never an empty list. Source: Kalshi API document
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -13,10 +13,11 @@ from dutchbook.core.account import Resolution
 from dutchbook.core.claim import MarketId, native_of
 from dutchbook.core.clock import SECOND, Clock
 from dutchbook.core.errors import MalformedFrame, Refused, Skip
+from dutchbook.core.listing import Listing
 from dutchbook.core.market import Market
 from dutchbook.core.transport import Transport
 from dutchbook.core.venue import BookSnapshot, VenueMode, Window
-from dutchbook.venues.kalshi import catalogue, portfolio, schedule, wire
+from dutchbook.venues.kalshi import catalogue, listings, portfolio, schedule, wire
 from dutchbook.venues.kalshi.budget import Budget
 from dutchbook.venues.kalshi.config import VENUE, KalshiConfig, KalshiKey
 from dutchbook.venues.kalshi.errors import failure
@@ -65,6 +66,12 @@ class KalshiData:
         """
         self.unreadable = {}
         return await (self._open_markets() if natives is None else self._named_markets(natives))
+
+    async def listings(self) -> AsyncIterator[list[Listing]]:
+        """Open markets as their events list them, page by page; combos are not among them. For discovery."""
+        params = [_LARGEST_EVENT_PAGE, ("status", "open"), ("with_nested_markets", "true")]
+        async for page in self._rest.pages("/events", params, listings.PAGE, "events"):
+            yield [listing for event in page.events for listing in listings.read_event(event)]
 
     async def _open_markets(self) -> list[Market]:
         body = (await self._rest.get("/series", (), "series list")).body

@@ -15,7 +15,7 @@ from dutchbook.core.account import Resolution
 from dutchbook.core.errors import MalformedFrame
 from dutchbook.core.events import MarketChanged, MarketResolved, StreamEvent, StreamTrouble
 from dutchbook.core.market import Market
-from dutchbook.core.money import Price
+from dutchbook.core.money import MICRO, Price
 from dutchbook.venues.kalshi.catalogue import result_value
 from dutchbook.venues.kalshi.fields import decoded
 
@@ -201,7 +201,9 @@ class Lifecycle:
                 return (MarketResolved(Resolution(market, value, final=False)), changed)
         if news.event_type == "settled" and news.market_ticker in self._values:
             value = self._values[news.market_ticker]
-            return (MarketResolved(Resolution(market, value, final=True)), changed)
+            # a part of a dollar is rounded to whole cents through a fee that only the account's settlements tell: it is asked for
+            whole = value in (0, MICRO)
+            return (MarketResolved(Resolution(market, value, final=whole)), changed)
         return (changed,)
 
 

@@ -7,7 +7,7 @@ first order is open. Source: Kalshi API documentation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -17,7 +17,7 @@ from dutchbook.core.clock import MILLISECOND, SECOND, Clock, Entropy, uuid4_text
 from dutchbook.core.errors import DutchbookError, InvalidOrder, Lost, MalformedFrame, NotSent, Skip, Stop
 from dutchbook.core.market import Market
 from dutchbook.core.money import MICRO
-from dutchbook.core.order import Fill, Intent, OrderReport, Prepared, ReportStatus
+from dutchbook.core.order import Fill, Intent, OrderReport, Prepared, ReportStatus, TimeInForce
 from dutchbook.core.transport import Response, Transport
 from dutchbook.core.venue import Capabilities, OrderIdentity
 from dutchbook.venues.kalshi import portfolio, wire
@@ -77,6 +77,7 @@ class KalshiTrading:
             amend=True,
             nets_positions=True,
             absence_margin_ns=config.read_as_of_margin_ns,
+            reduce_only=frozenset({TimeInForce.IOC}),
         )
 
     async def connect(self) -> None:
@@ -93,6 +94,10 @@ class KalshiTrading:
             self.budget.adopt(decode_limits(body))
         except Skip:
             self.budget.adopt(BASIC)
+
+    def allowances(self) -> Mapping[str, tuple[int, int]]:
+        """What is left of the account's token buckets."""
+        return self.budget.allowances()
 
     def _check_clock(self, response: Response) -> None:
         """The Date header names a second; within it, and the time that the answer took, nothing is proved."""

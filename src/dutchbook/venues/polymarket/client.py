@@ -6,7 +6,7 @@ same bytes are sent ever after. Never decides what to trade, never repeats a wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -117,6 +117,11 @@ class PolymarketTrading:
         if self.session.credentials.key not in listed:
             raise CredentialsError("Polymarket does not list the API key given for this wallet; leave it out to derive")
         await self.account.closed_only()
+
+    def allowances(self) -> Mapping[str, tuple[int, int]]:
+        """What is left of the signer's two buckets."""
+        now, limits = self._clock.monotonic(), self.session.limits
+        return {"orders": limits.orders.left(now), "cancels": limits.cancels.left(now)}
 
     def know(self, markets: Sequence[Market]) -> None:
         """Newer descriptions of markets that the data side has read; raises InvalidOrder for others."""

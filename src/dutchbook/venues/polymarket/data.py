@@ -5,7 +5,7 @@ Never signs, never trades. The native id of a market is its Gamma slug.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from dutchbook.core.account import Resolution
 from dutchbook.core.claim import MarketId, native_of
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.errors import Lost, MalformedFrame, Skip
+from dutchbook.core.listing import Listing
 from dutchbook.core.market import Market
 from dutchbook.core.transport import Request, Response, Transport
 from dutchbook.core.venue import BookSnapshot, VenueMode
@@ -28,6 +29,7 @@ from dutchbook.venues.polymarket.catalogue import (
     read_market,
 )
 from dutchbook.venues.polymarket.config import NAME, PolymarketConfig
+from dutchbook.venues.polymarket.listings import EventsPage, read_event
 from dutchbook.venues.polymarket.notices import MODES, Notices
 from dutchbook.venues.polymarket.reads import (
     HeldPosition,
@@ -111,6 +113,22 @@ class PolymarketData:
             if market is not None:
                 found.append(market)
         return found
+
+    async def listings(self) -> AsyncIterator[list[Listing]]:
+        """Open markets as their events list them, page by page; both protocol versions, since the default hides one."""
+        cursor: str | None = None
+        while True:
+            fields = [("limit", str(PAGE)), ("version", "v1"), ("version", "v2"), ("closed", "false")]
+            if cursor is not None:
+                fields.append(("after_cursor", cursor))
+            body = await self._get(f"{self._config.gamma_url}/events/keyset?{urlencode(fields)}", "catalogue of events")
+            page = decode(body, EventsPage, "catalogue page of events")
+            yield [listing for event in page.events for listing in read_event(event)]
+            if not page.next_cursor:
+                return
+            if page.next_cursor == cursor:
+                raise MalformedFrame("Polymarket catalogue page of events: next_cursor does not move on")
+            cursor = page.next_cursor
 
     async def server_time(self) -> tuple[int, int]:
         """The venue's clock, stated to the second."""

@@ -58,6 +58,11 @@ class TokenBucket:
         self._refill(now_ns)
         self._level -= cost * SECOND
 
+    def left(self, now_ns: int) -> tuple[int, int]:
+        """Tokens now, and the most there can be."""
+        self._refill(now_ns)
+        return self._level // SECOND, self._burst
+
     def lower(self, remaining: int, now_ns: int) -> None:
         """The venue counts fewer tokens than we do: its word goes. More than ours may only mean requests on their way."""
         self._refill(now_ns)
