@@ -90,8 +90,8 @@ MUTANTS = (
     Mutant(
         "a failed match is ignored",
         "engine/trades.py",
-        "                if event.fill_id in row.fills:",
-        "                if event.fill_id not in row.fills and False:",
+        "        self._driver(trade.id).on_reversal(row.plan.id, fill_id, reason)\n",
+        "",
     ),
     Mutant(
         "a restart forgets what was out",

@@ -287,6 +287,10 @@ def test_every_setting_has_a_key_in_the_file_and_a_variable_that_mean_the_same(t
         "breakers": "9",
         "feed.keepalive_s": "0.5",
         "feed.silent_s": "0.5",
+        "telegram.api_url": "http://127.0.0.1:1",
+        "telegram.daily_summary_at": "18:30",
+        "anthropic.base_url": "http://127.0.0.1:1",
+        "anthropic.model": "another-model",
     }
     plain = [row for row in describe() if not row.secret]
     assert len({row.key for row in plain}) == len(plain) >= 30
@@ -419,6 +423,14 @@ def test_no_secret_shows_in_a_traceback_that_prints_the_locals(tmp_path: Path) -
             pytest.fail("it was accepted")
         assert "masked" in shown
         assert not [hidden for hidden in HIDDEN if hidden in shown]
+
+
+def test_the_time_of_the_daily_summary_is_a_time_of_day() -> None:
+    assert Settings().telegram.daily_summary_at == (0, 5)
+    assert load({"DAILY_SUMMARY_AT": "18:30"}).telegram.daily_summary_at == (18, 30)
+    for wrong in ("24:00", "7", "18:60", "6pm", "-1:00"):
+        with pytest.raises(SettingsError, match="DAILY_SUMMARY_AT"):
+            load({"DAILY_SUMMARY_AT": wrong})
 
 
 def test_live_names_every_missing_secret_in_one_error() -> None:

@@ -24,6 +24,7 @@ _SETTINGS = (
     "MAX_",
     "MIN_",
     "INITIAL_",
+    "DAILY_",
 )
 
 

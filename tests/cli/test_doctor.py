@@ -45,7 +45,8 @@ def test_everything_that_live_needs_is_looked_at_and_nothing_is_changed(venues: 
     assert verdicts(ended).keys() >= {
         "settings", "secrets", "kalshi status", "kalshi clock", "kalshi signed read", "kalshi balance",
         "polymarket status", "polymarket clock", "polymarket signed read", "polymarket balance",
-        "region", "links", "ledger", "disk", "telegram",
+        "polymarket account", "polymarket allowances", "kalshi windows",
+        "region", "links", "ledger", "disk", "state stream", "telegram",
     }  # fmt: skip
     assert {path.name for path in venues.folder.iterdir()} == before
 

@@ -33,7 +33,7 @@ def test_status_tells_engine_cash_trades_and_alarms(folder: Path) -> None:
     assert told["engine"]["state"] == "stopped" and "time is up" in told["engine"]["text"]
     # 500 - 4.17 + 10 - 4.17 + 3.73 - 4.17, and 500 - 5.125 - 5.125
     assert told["cash"] == {"kalshi:0": "501.220000", "polymarket:pusd": "489.750000"}
-    assert told["trades"] == {"failed": 1, "flat": 1, "locked": 1, "settled": 1}
+    assert told["trades"] == {"failed": 1, "locked": 1, "rolled_back": 1, "settled": 1}
     assert (told["open_positions"], told["working"], told["kill_switch"]) == (1, [], None)
     assert told["alarms"] == [{"code": "cash_difference", "text": "kalshi:0 differs by $0.01", "trade": ""}]
     text = dutchbook("status", "--ledger", BOOK, cwd=folder).out
@@ -97,7 +97,8 @@ def test_trades_come_newest_first_and_limited(folder: Path) -> None:
 
 def test_one_trade_is_told_from_intent_to_end(folder: Path) -> None:
     told = dutchbook("trades", "bbbb2222", "--ledger", BOOK, "--json", cwd=folder).json
-    assert (told["phase"], told["pnl"], told["pnl_is"]) == ("flat", "-0.440000", "final")
+    assert (told["phase"], told["result"]) == ("flat", "rolled_back")
+    assert (told["pnl"], told["pnl_is"]) == ("-0.440000", "final")
     assert [fact["fact"] for fact in told["timeline"]][:3] == ["trade_opened", "trade_turned", "order_moved"]
     assert told["timeline"][-1]["reason"] == "everything sold"
     text = dutchbook("trades", "bbbb2222", "--ledger", BOOK, cwd=folder).out

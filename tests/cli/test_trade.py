@@ -161,6 +161,48 @@ def test_m47_a_repair_that_cannot_be_says_what_is_wrong_and_changes_nothing(
     assert facts(folder) == before
 
 
+def test_m47_an_order_of_unknown_fate_is_ended_by_a_persons_word_and_only_such_a_one(folder: Path) -> None:
+    journal = Journal.write(folder / BOOK, ledgers.OWNER)
+    lost = OrderMoved("ffff6666", "ffff6666.1.1", OrderEvent.LOSE, reason="no answer")
+    journal.append(
+        [*ledgers.sent("ffff6666"), *ledgers.filled("ffff6666", 0, 4_000_000, 170_000), lost], ledgers.DAY_TWO + 2
+    )
+    journal.close()
+    known = trade(folder, "void", "ffff6666.0.1", "--reason", "gone")
+    assert known.status == 1 and "only one whose fate is not known" in known.out
+    assert trade(folder, "void", "ffff6666.7.1", "--reason", "gone").status == 1
+    ended = trade(folder, "void", "ffff6666.1.1", "--reason", "their page lists no such order")
+    assert ended.status == 0, ended.out
+    assert "order ffff6666.1.1 is void; no engine runs" in ended.json["text"]
+    assert facts(folder)[-1] == OrderMoved(
+        "ffff6666", "ffff6666.1.1", OrderEvent.VOID, reason="by hand: their page lists no such order"
+    )
+
+
+def test_m47_an_order_of_unknown_fate_is_ended_with_a_fill_that_the_venues_page_shows(folder: Path) -> None:
+    journal = Journal.write(folder / BOOK, ledgers.OWNER)
+    lost = OrderMoved("ffff6666", "ffff6666.1.1", OrderEvent.LOSE, reason="no answer")
+    journal.append(
+        [*ledgers.sent("ffff6666"), *ledgers.filled("ffff6666", 0, 4_000_000, 170_000), lost], ledgers.DAY_TWO + 2
+    )
+    journal.close()
+    filled = ("fill", "ffff6666.1.1", "--contracts", "10", "--fee", "0.125", "--reason", "on their page")
+    dear = trade(folder, *filled, "--cash", "5.10")
+    assert dear.status == 1 and "--cash" in dear.out
+    ended = trade(folder, *filled, "--cash", "4.90")
+    assert ended.status == 0, ended.out
+    assert "order ffff6666.1.1 has ended; no engine runs" in ended.json["text"]
+    shown = trade(folder, "show", "ffff6666").json
+    (order,) = shown["legs"][1]["orders"]
+    assert (order["state"], order["filled"], order["cash"], order["fee"]) == (
+        "done",
+        "10.000000",
+        "4.900000",
+        "0.125000",
+    )
+    assert order["fills"][0]["by"] == "operator"
+
+
 def test_m47_a_repair_of_a_ledger_that_is_not_there_makes_none(tmp_path: Path) -> None:
     for verb in (("show", "a"), ("unwind", "a", "--reason", "x"), ("hand-over", "a", "--reason", "x")):
         ended = dutchbook("trade", *verb, "--ledger", "none.db", cwd=tmp_path)

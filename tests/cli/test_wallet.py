@@ -41,8 +41,18 @@ def test_a_transfer_between_shards_moves_the_cash(venues: Venues) -> None:
     assert said.status == 0 and "nothing was done" in said.out
     done = dutchbook("wallet", "transfer", "25", "0", "2", "--yes", cwd=venues.folder, env=venues.settings())
     assert done.status == 0, done.err
+    assert "asked for: transfer" in done.out
     doctor = dutchbook("doctor", cwd=venues.folder, env=venues.settings())
     assert "kalshi:0 $475.00, kalshi:2 $525.00" in doctor.out
+
+
+def test_m47_with_json_the_answer_is_one_object(venues: Venues) -> None:
+    words = ("wallet", "transfer", "1", "0", "2", "--json")
+    said = dutchbook(*words, cwd=venues.folder, env=venues.settings()).json
+    assert said["text"].startswith("Move $1.00 from kalshi:0 to kalshi:2") and said["done"] is False
+    assert "--yes" in said["result"] and said["transaction"] == ""
+    done = dutchbook(*words, "--yes", cwd=venues.folder, env=venues.settings()).json
+    assert done["done"] is True and done["transaction"] and done["transaction"] in done["result"]
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,19 @@ def firehose(
 
 
 @app.command()
+def links(
+    polymarket: Annotated[int, typer.Option(min=20, help="Markets of the smaller catalogue.")] = 10_000,
+    kalshi: Annotated[int, typer.Option(min=20, help="Markets of the larger catalogue.")] = 100_000,
+    seed: int = 1,
+    as_json: Json = False,
+) -> None:
+    """Two invented catalogues linked: seconds, memory, one new market, and what of the known pairs is found."""
+    figures = _load("links").run(polymarket, kalshi, seed)
+    _show(figures, as_json)
+    raise typer.Exit(0 if figures["ok"] else 1)
+
+
+@app.command()
 def seeds(
     seeds: Annotated[str, typer.Option(help="First and last seed, as A:B.")] = "1:20",
     seconds: Annotated[float, typer.Option(help="Virtual seconds a seed.")] = 30,
@@ -219,6 +232,7 @@ def everything(as_json: Json = False) -> None:
         "journal": _load("journal").run(),
         "restart": _load("restart").run(),
         "firehose": _load("firehose").run(),
+        "links": _load("links").run(10_000, 100_000, 1),
     }
     for name, part in figures.items():
         if not as_json:

@@ -104,7 +104,6 @@ def links_from_rows(rows: Sequence[Mapping[str, Any]], *, approved: bool | None 
                     approved=read.approved if approved is None else approved,
                     divergence=parse_rate(read.divergence, "divergence"),
                     settles_ns=read.settles_ns,
-                    high_confidence=read.approved if approved is None else approved,
                 )
             )
         except (msgspec.ValidationError, ValueError, DutchbookError) as error:

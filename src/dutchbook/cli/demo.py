@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -129,7 +129,7 @@ async def open_demo(
                 accounts=(kalshi["accounts"][0]["key_id"], polymarket["accounts"][0]["address"]),
             ),
         )
-        engine = Engine(demo_config(), sides, list(links.values()), journal, clock, entropy)
+        engine = Engine(replace(demo_config(), serve_state=True), sides, list(links.values()), journal, clock, entropy)
         await engine.start()
     except BaseException:
         try:

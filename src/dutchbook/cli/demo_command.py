@@ -83,6 +83,7 @@ async def _play(
     configure_logs(stream=None, file=log, remember=events.append)
     if world is not None:
         note(f"going on with the demo that was killed: its venues still stand, its ledger is {ledger}")
+    note(f"watch it in a browser: dutchbook web --ledger {ledger}")
     screen.open()
     try:
         demo = await open_demo(seed, seconds, ledger, open_venue, world)
@@ -169,6 +170,7 @@ def report_lines(figures: Mapping[str, Any]) -> list[str]:
         f"next        dutchbook trades --ledger {path}",
         f"            dutchbook explain --ledger {path}",
         f"            dutchbook journal verify --ledger {path}",
+        f"            dutchbook web --ledger {path}",
     ]
 
 

@@ -42,11 +42,12 @@ class Machine:
 
 def machines() -> tuple[Machine, ...]:
     """Every state table of the program, in the order of the page."""
-    from dutchbook.core import order, trade
+    from dutchbook.core import link_state, order, trade
 
     return (
         Machine("Trade", trade, trade.TRADE_TABLE, frozenset(trade.Phase) - trade.WORKING),
         Machine("Order", order, order.ORDER_TABLE, order.ENDED),
+        Machine("Link", link_state, link_state.LINK_TABLE, link_state.DECIDED),
     )
 
 

@@ -44,9 +44,10 @@ def failed(name: str, error: DutchbookError, fix: str = "") -> Check:
 
 
 def doctor(
-    links: Annotated[Path, typer.Option(metavar="FILE", help="The links file that `run` would use.")] = Path(
-        "links.jsonl"
-    ),
+    links: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The links file that `run` would use; links.jsonl if it is there."),
+    ] = None,
     ledger: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The ledger that `run` would use, instead of the settings'.")
     ] = None,
@@ -81,11 +82,12 @@ def doctor(
     raise typer.Exit(status)
 
 
-async def _examine(settings: Settings, links: Path, ledger: Path) -> list[Check]:
+async def _examine(settings: Settings, links: Path | None, ledger: Path) -> list[Check]:
     """Every check, in the order in which a person would mend them."""
     import asyncio
 
     from dutchbook.cli import examination as look
+    from dutchbook.cli import surroundings as around
     from dutchbook.core.clock import SystemClock
     from dutchbook.venues.http import AioTransport
 
@@ -94,14 +96,16 @@ async def _examine(settings: Settings, links: Path, ledger: Path) -> list[Check]
         venues = await asyncio.gather(
             look.kalshi(settings, transport), look.polymarket(settings, transport), look.region(settings, transport)
         )
+        chat = await around.telegram(settings, transport)
     finally:
         await transport.close()
     return [
         *look.choices(settings),
         *look.secrets(settings),
         *(check for checks in venues for check in checks),
-        look.links(links),
-        look.ledger(ledger, settings),
-        look.disk(ledger),
-        look.telegram(settings),
+        look.links(links, settings, ledger),
+        around.ledger(ledger, settings),
+        around.disk(ledger),
+        around.state_stream(ledger),
+        chat,
     ]

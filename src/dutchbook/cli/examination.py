@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from dutchbook.cli.doctor import FAIL, OK, WARN, Check, failed
-from dutchbook.cli.links import read_links
+from dutchbook.cli.links import DEFAULT, given_links, registry_links
 from dutchbook.cli.output import ExitStatus, dollars
 from dutchbook.cli.sides import (
     check_profile,
     check_region,
-    identity,
     kalshi_config,
     kalshi_key,
     polymarket_config,
     polymarket_key,
 )
 from dutchbook.core.account import Balances
-from dutchbook.core.clock import MILLISECOND, SystemClock, SystemEntropy
-from dutchbook.core.errors import DutchbookError, LedgerError, Refused
+from dutchbook.core.clock import MILLISECOND, SECOND, SystemClock, SystemEntropy
+from dutchbook.core.errors import DutchbookError, Refused
 from dutchbook.core.mode import Mode
 from dutchbook.core.money import MICRO, format_micros
 from dutchbook.core.transport import Transport
-from dutchbook.core.venue import MarketData, Trading, VenueMode
-from dutchbook.ledger.journal import Journal
+from dutchbook.core.venue import MarketData, Scheduled, Trading, VenueMode
 from dutchbook.settings import Secrets, Settings
 from dutchbook.settings.table import secret_rows
 from dutchbook.venues.kalshi import KalshiData, KalshiTrading
@@ -35,10 +32,6 @@ from dutchbook.venues.polymarket import PolymarketData, PolymarketTrading, Token
 
 CLOCK_LIMIT_NS: Final = 250 * MILLISECOND
 """Offset beyond which the gate refuses to trade (market structure, section 6.3)."""
-
-LEAST_DISK: Final = 100_000_000
-AMPLE_DISK: Final = 1_000_000_000
-"""Bytes. A day of trading writes a few megabytes; recordings write more."""
 
 
 def choices(settings: Settings) -> list[Check]:
@@ -95,7 +88,8 @@ async def kalshi(settings: Settings, transport: Transport) -> list[Check]:
         key = kalshi_key(settings)
     except DutchbookError as error:
         return [failed("kalshi key", error)]
-    found = await _public("kalshi", KalshiData(config, transport, clock, key), "KALSHI_REST_URL")
+    data = KalshiData(config, transport, clock, key)
+    found = [*await _public("kalshi", data, "KALSHI_REST_URL"), *await _windows("kalshi", data, clock.wall())]
     if key is None:
         text = "none: its WebSocket needs one even for public data, so books are polled by REST, slower"
         return [*found, Check("kalshi key", WARN, text, "set KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY_PATH")]
@@ -120,7 +114,10 @@ async def polymarket(settings: Settings, transport: Transport) -> list[Check]:
             return found
         return [*found, Check("polymarket key", OK, f"none: {settings.mode.value} needs none to read books")]
     trading = PolymarketTrading(transport, config, key, registry, clock, entropy)
-    return [*found, *await _account(settings, "polymarket", trading)]
+    found += await _account(settings, "polymarket", trading)
+    if found[-1].verdict != FAIL:
+        found += await allowances(settings, trading)
+    return found
 
 
 async def region(settings: Settings, transport: Transport) -> list[Check]:
@@ -162,6 +159,46 @@ async def _public(venue: str, data: MarketData, address: str) -> list[Check]:
     return found
 
 
+async def _windows(venue: str, data: MarketData, wall_ns: int) -> list[Check]:
+    """The pause that runs, or the next one that is planned."""
+    name = f"{venue} windows"
+    if not isinstance(data, Scheduled):
+        return []
+    try:
+        windows = await data.windows()
+    except DutchbookError as error:
+        return [Check(name, WARN, f"its schedule cannot be read: {error}", "planned pauses are seen when they begin")]
+    if not windows:
+        return [Check(name, OK, "no pause is planned for the coming week")]
+    first = windows[0]
+    begins, ends = _minute(first.begins_ns), _minute(first.ends_ns)
+    if first.begins_ns <= wall_ns:
+        return [Check(name, WARN, f"{first.what} now, until {ends} UTC", "wait: nothing is begun there until then")]
+    return [Check(name, OK, f"next: {first.what}, {begins} to {ends} UTC")]
+
+
+def _minute(at_ns: int) -> str:
+    return f"{datetime.fromtimestamp(at_ns // SECOND, UTC):%Y-%m-%d %H:%M}"
+
+
+async def allowances(settings: Settings, trading: PolymarketTrading) -> list[Check]:
+    """Whether the account may open positions, and whether every exchange may move its money. Conditions of live only."""
+    bad = FAIL if settings.mode is Mode.LIVE else WARN
+    try:
+        if await trading.account.closed_only():
+            text = "this account may only close positions"
+            return [Check("polymarket account", bad, text, "ask the venue's support why", ExitStatus.VENUE)]
+        collateral = await trading.account.collateral()
+        troubles = await trading.account.explain() if collateral.empty or collateral.unapproved() else []
+    except DutchbookError as error:
+        return [failed("polymarket allowances", error)]
+    found = [Check("polymarket account", OK, "may open positions")]
+    if not troubles:
+        return [*found, Check("polymarket allowances", OK, "every exchange may move the wallet's pUSD")]
+    fix = "`dutchbook wallet approve` gives the trading approvals; a wrong wallet is a matter of the settings"
+    return [*found, Check("polymarket allowances", bad, "; ".join(troubles), fix, ExitStatus.CREDENTIALS)]
+
+
 async def _account(settings: Settings, venue: str, trading: Trading) -> list[Check]:
     """A signed read and the cash. Other modes than live can run without."""
     signed = await _attempt(f"{venue} signed read", trading.connect, "accepted")
@@ -195,68 +232,20 @@ async def _attempt(name: str, work: Callable[[], Awaitable[None]], well: str) ->
     return Check(name, OK, well)
 
 
-def links(path: Path) -> Check:
-    """The links file: readable, and something in it approved."""
+def links(path: Path | None, settings: Settings, ledger: Path) -> Check:
+    """The links file and the ledger's registry: readable, and something in them approved."""
     try:
-        read = read_links(path)
+        read = given_links(path, settings, ledger)
+        kept = registry_links(ledger)
     except DutchbookError as error:
         return failed("links", error)
-    approved = sum(link.approved for link in read)
-    text = f"{path}: {approved} of {len(read)} approved"
+    approved, parts = 0, []
+    for name, each in ((str(path or DEFAULT), read), ("registry", kept)):
+        if each:
+            good = sum(link.approved for link in each)
+            parts.append(f"{name}: {good} of {len(each)} approved")
+            approved += good
+    text = "; ".join(parts)
     if not approved:
-        return Check("links", WARN, text, "nothing unapproved is traded: review them and set `approved`")
+        return Check("links", WARN, text, "nothing unapproved is traded: `dutchbook links show`, then `links approve`")
     return Check("links", OK, text)
-
-
-def ledger(path: Path, settings: Settings) -> Check:
-    """Openable for writing by this mode and account, and by nobody else now. A ledger that is not there yet is not made."""
-    try:
-        owner = identity(settings)
-        if not path.exists():
-            return _new_ledger(path)
-        journal = Journal.write(path, owner)
-        records = journal.seq
-        journal.close()
-    except OSError as error:
-        return failed("ledger", LedgerError(f"ledger {path}: {error.strerror}; check the path and its permissions"))
-    except DutchbookError as error:
-        return failed("ledger", error)
-    return Check("ledger", OK, f"{path}: {records} records")
-
-
-def _new_ledger(path: Path) -> Check:
-    folder = path.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not _writable(folder):
-        return failed("ledger", LedgerError(f"ledger {path}: {folder} cannot be written to; choose another path"))
-    return Check("ledger", OK, f"{path}: will be created")
-
-
-def _writable(folder: Path) -> bool:
-    return os.access(folder, os.W_OK | os.X_OK)
-
-
-def disk(path: Path) -> Check:
-    """Free space where the ledger is."""
-    folder = path.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    text = f"{free // 1_000_000} MB free at {folder}"
-    if free < LEAST_DISK:
-        return Check(
-            "disk", FAIL, text, "free some space: a ledger that cannot be written stops trading", ExitStatus.LEDGER
-        )
-    if free < AMPLE_DISK:
-        return Check("disk", WARN, text, "free some space")
-    return Check("disk", OK, text)
-
-
-def telegram(settings: Settings) -> Check:
-    """Alerts are worth having and not a condition."""
-    if settings.secrets.telegram_bot_token is None or settings.secrets.telegram_chat_id is None:
-        return Check(
-            "telegram", WARN, "not configured: no alerts go out", "set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID"
-        )
-    return Check("telegram", OK, "configured")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ from dutchbook.core.errors import LedgerError, SettingsError
 from dutchbook.core.money import MICRO, Rounding, divide
 from dutchbook.core.position import LegRow, TradeBook
 from dutchbook.core.trade import Phase
-from dutchbook.ledger.journal import Journal
+from dutchbook.ledger.journal import Journal, Record
 from dutchbook.ledger.projection import Ledger
 from dutchbook.ledger.statistics import Statistics, local_day, statistics
 
@@ -77,7 +77,7 @@ def engine_state(journal: Journal, ledger: Ledger, wall_ns: int) -> dict[str, An
 def status(journal: Journal, ledger: Ledger, zone: ZoneInfo, wall_ns: int) -> dict[str, Any]:
     """What an operator asks first: the engine, its feeds, the funnel, cash, today, what is open, the last alarms."""
     funnel = _gauge(journal, "funnel") or {}
-    phases = Counter(trade.phase.value for trade in ledger.trades.values())
+    results = Counter(trade.result for trade in ledger.trades.values())
     return {
         "ledger": str(journal.path),
         "identity": journal.identity(),
@@ -86,7 +86,7 @@ def status(journal: Journal, ledger: Ledger, zone: ZoneInfo, wall_ns: int) -> di
         "kill_switch": None if ledger.kill_switch is None else ledger.kill_switch.reason,
         "funnel": funnel.get("funnel"),
         "cash": {pool: money(cash) for pool, cash in sorted(ledger.cash.items())},
-        "trades": dict(sorted(phases.items())),
+        "trades": dict(sorted(results.items())),
         "working": [trade.id for trade in ledger.working],
         "open_positions": sum(1 for _ in ledger.holding()),
         "today": day_figures(statistics(ledger.trades.values(), zone, local_day(wall_ns, zone))),
@@ -135,6 +135,7 @@ def _leg(trade: TradeBook, index: int, leg: LegRow) -> dict[str, Any]:
         "event": trade.opened.event,
         "expected_roi_percent": percent(trade.opened.roi),
         "phase": trade.phase.value,
+        "result": trade.result,
         "opened": instant(trade.opened_ns),
         "settled": instant(trade.settled_ns),
         "winner": None if settled is None else _winner(settled.yes_value),
@@ -159,6 +160,7 @@ def trade_row(trade: TradeBook) -> dict[str, Any]:
         "trade": trade.id,
         "opened": instant(trade.opened_ns),
         "phase": trade.phase.value,
+        "result": trade.result,
         "type": trade.opened.kind,
         "event": trade.opened.event,
         "link": trade.opened.link,
@@ -175,15 +177,20 @@ def trade_row(trade: TradeBook) -> dict[str, Any]:
     }
 
 
-def trade_detail(journal: Journal, ledger: Ledger, trade_id: str) -> dict[str, Any]:
-    """One trade with its legs and everything that happened to it. Raises SettingsError when there is no such trade."""
+def trade_detail(
+    journal: Journal, ledger: Ledger, trade_id: str, records: Iterable[Record] | None = None
+) -> dict[str, Any]:
+    """One trade with its legs and everything that happened to it, found among `records` (the whole journal).
+
+    Raises SettingsError when there is no such trade.
+    """
     trade = ledger.trades.get(trade_id)
     if trade is None:
         raise SettingsError(
             f"trade {trade_id}: the ledger {journal.path} has none of this id; `dutchbook trades` lists them"
         )
     timeline = []
-    for record in journal.records():
+    for record in journal.records() if records is None else records:
         if getattr(record.fact, "trade", None) == trade_id:
             after_ms = (record.at_ns - trade.opened_ns) // MILLISECOND
             fact = msgspec.to_builtins(record.fact)
@@ -195,12 +202,16 @@ def trade_detail(journal: Journal, ledger: Ledger, trade_id: str) -> dict[str, A
 def profit_and_loss(ledger: Ledger, zone: ZoneInfo, day: date | None) -> dict[str, Any]:
     """Figures (M36) of one local day, or of every day on which something happened, and their total."""
     everything = list(ledger.trades.values())
-    if day is not None:
-        days = [day]
-    else:
-        instants = {ns for trade in everything for ns in (trade.opened_ns, trade.closed_ns, trade.settled_ns) if ns}
-        days = sorted({local_day(ns, zone) for ns in instants})
-    rows = [{"day": each.isoformat(), **day_figures(statistics(everything, zone, each))} for each in days]
+    # a trade counts on the days on which it was opened, closed and settled, and on no other
+    by_day: dict[date, list[TradeBook]] = {} if day is None else {day: []}
+    for trade in everything:
+        for each in {local_day(ns, zone) for ns in (trade.opened_ns, trade.closed_ns, trade.settled_ns) if ns}:
+            if day is None or each == day:
+                by_day.setdefault(each, []).append(trade)
+    rows = [
+        {"day": each.isoformat(), **day_figures(statistics(trades, zone, each))}
+        for each, trades in sorted(by_day.items())
+    ]
     return {"zone": zone.key, "days": rows, "total": day_figures(statistics(everything, zone, day))}
 
 

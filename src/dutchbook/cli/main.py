@@ -12,21 +12,32 @@ import typer
 
 import dutchbook
 from dutchbook.cli import (
+    alerts,
+    backup,
     bench,
     capital,
+    cash,
+    completion,
     demo_command,
     diagrams,
     doctor,
+    export,
+    init,
+    links_commands,
     order,
     read,
     reconcile,
     record,
+    report,
     run,
+    settle,
     sim,
     stop,
+    tail,
     torture,
     trade,
     wallet,
+    web,
 )
 from dutchbook.cli.output import ExitStatus, note, show_error, status_of
 from dutchbook.core.errors import DutchbookError
@@ -40,26 +51,37 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("init")(init.init)
 app.command("demo")(demo_command.demo)
 app.command("run")(run.run)
 app.command("stop")(stop.stop)
 app.command("start")(stop.start)
 app.command("doctor")(doctor.doctor)
 app.command("status")(read.status)
+app.command("tail")(tail.tail)
 app.command("positions")(read.positions)
 app.command("trades")(read.trades)
 app.command("pnl")(read.pnl)
+app.command("report")(report.report)
 app.command("capital")(capital.capital)
+app.add_typer(cash.app, name="cash")
 app.command("explain")(read.explain)
 app.command("reconcile")(reconcile.reconcile)
+app.command("settle")(settle.settle)
 app.add_typer(read.journal, name="journal")
+app.command("backup")(backup.backup)
+app.command("export")(export.export)
 app.add_typer(order.app, name="order")
 app.add_typer(trade.app, name="trade")
 app.add_typer(wallet.app, name="wallet")
+app.add_typer(links_commands.app, name="links")
 app.command("record")(record.record)
 app.command("sim")(sim.sim)
 app.command("torture")(torture.torture)
 app.add_typer(bench.app, name="bench")
+app.command("web")(web.web)
+app.command("completion")(completion.completion)
+app.command("alerts")(alerts.alerts)
 app.add_typer(diagrams.app, name="docs")
 
 
@@ -96,6 +118,7 @@ def main() -> None:
     """Run the command that the arguments name, and leave with its exit status."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     as_json, debug = "--json" in arguments, "--debug" in sys.argv
+    completion.prepare()
     try:
         status = app(args=arguments, standalone_mode=False, prog_name="dutchbook")
     except typer.TyperException as error:

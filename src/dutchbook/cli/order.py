@@ -245,9 +245,9 @@ def _tell(trade: TradeBook, as_json: bool) -> None:
         for row in leg.orders
     ]
     if as_json:
-        say_json({"trade": trade.id, "phase": trade.phase.value, "orders": rows})
+        say_json({"trade": trade.id, "phase": trade.phase.value, "result": trade.result, "orders": rows})
         return
-    say(f"trade {trade.id} is {trade.phase.value}: {trade.reason or 'no further news'}")
+    say(f"trade {trade.id} is {trade.result.replace('_', ' ')}: {trade.reason or 'no further news'}")
     for row in rows:
         say(
             f"  order {row['order']}: {row['action']} {row['contracts']} {row['claim']} at {row['limit']} ({row['tif']}) "

@@ -5,17 +5,15 @@ What they tell comes from `figures.py`; this file chooses the ledger and prints,
 
 from __future__ import annotations
 
-import os
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
-from dutchbook.cli.output import note, say, say_json
+from dutchbook.cli.output import say, say_json
+from dutchbook.cli.period import chosen, day_named
 from dutchbook.core.clock import SystemClock
-from dutchbook.core.errors import DutchbookError, SettingsError
 
 if TYPE_CHECKING:
     from dutchbook.ledger.journal import Journal
@@ -30,24 +28,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 journal = typer.Typer(help="The journal: every fact, each record chained to the one before.", no_args_is_help=True)
 
 
-def _choose(ledger: Path | None) -> tuple[Path, ZoneInfo]:
-    """The ledger's path and the zone of trading days. With a path given, settings that cannot be read do not matter."""
-    from dutchbook.settings import load_here
-
-    try:
-        settings = load_here(os.environ, Path.cwd())
-    except DutchbookError:
-        if ledger is None:
-            raise
-        note("note: the settings cannot be read (`dutchbook doctor` says why); days are shown in UTC")
-        return ledger, ZoneInfo("UTC")
-    return ledger or settings.ledger_path, settings.zone
-
-
 def _open(ledger: Path | None) -> tuple[Journal, Ledger, ZoneInfo]:
     from dutchbook.cli.figures import open_ledger
 
-    path, zone = _choose(ledger)
+    path, zone = chosen(ledger)
     return *open_ledger(path), zone
 
 
@@ -108,7 +92,7 @@ def pnl(
     from dutchbook.cli import figures, tables
 
     _, folded, zone = _open(ledger)
-    _print(figures.profit_and_loss(folded, zone, _day(day, zone)), as_json, tables.profit_and_loss)
+    _print(figures.profit_and_loss(folded, zone, day_named(day, zone, "--day")), as_json, tables.profit_and_loss)
 
 
 def explain(ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
@@ -129,7 +113,7 @@ def verify(ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
     """Check the hash chain and its end: that no record was changed, removed, inserted or cut off."""
     from dutchbook.cli import figures
 
-    path, _ = _choose(ledger)
+    path, _ = chosen(ledger)
     records, witnessed = figures.verify(path)
     told = {"ledger": str(path), "records": records, "intact": True, "end_witnessed": witnessed}
     end = (
@@ -138,14 +122,3 @@ def verify(ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
         else "no head file: records cut off its end would not be noticed"
     )
     _print(told, as_json, lambda _: [f"{path}: {records} records, the chain is intact, {end}"])
-
-
-def _day(text: str | None, zone: ZoneInfo) -> date | None:
-    if text is None:
-        return None
-    if text == "today":
-        return datetime.now(zone).date()
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"--day: {text!r} is not a day such as 2026-11-20, nor `today`") from None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dutchbook.core.facts import AnyFact
     from dutchbook.core.market import Market
     from dutchbook.engine.engine import VenueSide
-    from dutchbook.execution.reconcile import Books, Finding, VenueSnapshot
+    from dutchbook.execution.findings import Books, Finding, VenueSnapshot
     from dutchbook.ledger.journal import Journal
     from dutchbook.ledger.projection import Ledger
     from dutchbook.settings import Settings
@@ -240,7 +240,8 @@ class Comparison:
         from dutchbook.core.facts import CashMoved
         from dutchbook.core.money import Size, format_micros
         from dutchbook.execution.adopt import adoption
-        from dutchbook.execution.reconcile import AdoptCash, Code, cash_differences
+        from dutchbook.execution.findings import AdoptCash, Code
+        from dutchbook.execution.reconcile import cash_differences
 
         facts: list[AnyFact] = []
         told: list[str] = []

@@ -39,9 +39,12 @@ def run(
         float | None, typer.Option(min=0.1, help="Stop after this time; without it, run until Ctrl-C.")
     ] = None,
     links: Annotated[
-        Path,
-        typer.Option(metavar="FILE", help="Which markets are the same bet (JSON lines), or the line of `sim both`."),
-    ] = Path("links.jsonl"),
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Links besides the registry's (JSON lines), or the line of `sim both`; links.jsonl if it is there.",
+        ),
+    ] = None,
     ledger: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The ledger file, instead of the one in the settings.")
     ] = None,
@@ -60,7 +63,7 @@ def run(
     way are finished, then a report of what is left. Ctrl-C twice: leave at once.
     """
     from dutchbook.cli.interrupt import run_interruptible
-    from dutchbook.cli.links import read_links
+    from dutchbook.cli.links import given_links
     from dutchbook.cli.logs import configure_logs
     from dutchbook.cli.sides import check_profile
     from dutchbook.settings import load_here
@@ -68,10 +71,10 @@ def run(
     settings = load_here(os.environ, Path.cwd())
     check_profile(settings)
     settings.require_secrets()
-    approved = read_links(links)
+    given = given_links(links, settings, ledger or settings.ledger_path)
     configure_logs(stream=sys.stderr, as_json=log_json, file=log_file)
     report = run_interruptible(
-        lambda interrupt: _run(settings, approved, ledger or settings.ledger_path, seconds, metrics_port, interrupt)
+        lambda interrupt: _run(settings, given, ledger or settings.ledger_path, seconds, metrics_port, interrupt)
     )
     if as_json:
         say_json(report)
@@ -90,8 +93,11 @@ async def _run(
     interrupt: Interrupt,
 ) -> dict[str, Any]:
     """Connect, trade, end in order; the closing report."""
+    from dataclasses import replace
+
     import structlog
 
+    from dutchbook.cli.links import for_real, registry_links
     from dutchbook.cli.metrics import serve_metrics
     from dutchbook.cli.sides import check_region, identity
     from dutchbook.core.clock import SystemClock, SystemEntropy
@@ -102,7 +108,12 @@ async def _run(
     clock, entropy = SystemClock(), SystemEntropy()
     transport = AioTransport(clock)
     try:
-        _announce(settings, links, log)
+        every = [*links, *registry_links(ledger)]
+        _announce(settings, every, log)
+        if links and for_real(settings):
+            log.warning(
+                "live: approvals of a links file do not count; `dutchbook links import` and approve", links=len(links)
+            )
         if settings.sends_real_orders:
             log.info("region checked", polymarket=await check_region(settings, transport))
         sides, observe_book = venue_sides(settings, transport, clock, entropy, ledger)
@@ -110,7 +121,13 @@ async def _run(
         journal = open_journal(ledger, identity(settings), power_safe=settings.power_safe)
         try:
             engine = Engine(
-                engine_config(settings, links), sides, links, journal, clock, entropy, observe_book=observe_book
+                replace(engine_config(settings, every), serve_state=True, registry=True),
+                sides,
+                links,
+                journal,
+                clock,
+                entropy,
+                observe_book=observe_book,
             )
             async with serve_metrics(engine, metrics_port, log):
                 await _unless_interrupted(_start(engine), interrupt)

@@ -48,7 +48,7 @@ def stop(
     answer = _command(path, "stop", arguments)
     engine = answer is not None
     if answer is None:
-        answer = _stop_alone(path, then, reason)
+        answer = stop_alone(path, then, reason)
     tell_answer(path, answer, as_json, engine=engine)
 
 
@@ -61,7 +61,7 @@ def start(
     path = ledger_path(ledger)
     answer = _command(path, "start", {"confirm": "yes"} if confirm else {})
     engine = answer is not None
-    tell_answer(path, answer or _start_alone(path, confirm), as_json, engine=engine)
+    tell_answer(path, answer or start_alone(path, confirm), as_json, engine=engine)
 
 
 def command_engine(path: Path, verb: str, arguments: Mapping[str, str], by: str = BY) -> Answer | None:
@@ -101,7 +101,7 @@ def _command(path: Path, verb: str, arguments: Mapping[str, str]) -> Answer | No
     return answer
 
 
-def _stop_alone(path: Path, then: str, reason: str) -> Answer:
+def stop_alone(path: Path, then: str, reason: str) -> Answer:
     """The switch into the ledger itself; then, to cancel, an engine that only serves this."""
     from dutchbook.core.facts import Alarmed, KillSwitchSet
     from dutchbook.ledger.inbox import Answer
@@ -151,7 +151,7 @@ def _cancel_alone(path: Path, reason: str) -> Answer:
         return runner.run(work())
 
 
-def _start_alone(path: Path, confirm: bool) -> Answer:
+def start_alone(path: Path, confirm: bool) -> Answer:
     """Take the switch back in the ledger itself."""
     from dutchbook.core.facts import Commanded, KillSwitchSet
     from dutchbook.ledger.inbox import Answer

@@ -89,7 +89,7 @@ def positions(rows: Sequence[Row]) -> list[str]:
         "fees",
         "type",
         "roi %",
-        "phase",
+        "result",
         "opened",
         "settled",
         "winner",
@@ -109,7 +109,7 @@ def positions(rows: Sequence[Row]) -> list[str]:
                 amount(row["fees"]),
                 row["type"],
                 row["expected_roi_percent"],
-                row["phase"],
+                row["result"].replace("_", " "),
                 _time(row["opened"]),
                 _time(row["settled"]),
                 row["winner"],
@@ -124,14 +124,14 @@ def positions(rows: Sequence[Row]) -> list[str]:
 def trades(rows: Sequence[Row]) -> list[str]:
     if not rows:
         return ["no trades yet; `dutchbook explain` says why"]
-    head = ("trade", "opened", "phase", "type", "event", "bundles", "cost", "fees", "expected", "P&L", "", "reason")
+    head = ("trade", "opened", "result", "type", "event", "bundles", "cost", "fees", "expected", "P&L", "", "reason")
     return grid(
         head,
         (
             (
                 row["trade"],
                 _time(row["opened"]),
-                row["phase"],
+                row["result"].replace("_", " "),
                 row["type"],
                 row["event"],
                 count(row["bundles"]),
@@ -149,7 +149,8 @@ def trades(rows: Sequence[Row]) -> list[str]:
 
 def trade(told: Row) -> list[str]:
     lines = [
-        f"trade {told['trade']}: {told['phase']}, {told['type']} on {told['event']}, {count(told['bundles'])} bundles",
+        f"trade {told['trade']}: {told['result'].replace('_', ' ')}, {told['type']} on {told['event']}, "
+        f"{count(told['bundles'])} bundles",
         f"cost {amount(told['cost'])}, fees {amount(told['fees'])}, expected {amount(told['expected_profit'])}, "
         f"P&L {amount(told['pnl'])} ({told['pnl_is']})",
         "",

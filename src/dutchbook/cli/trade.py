@@ -1,4 +1,4 @@
-"""`dutchbook trade`: one trade in full, and a person's repairs of it: complete, unwind, hand over, mark (M47).
+"""`dutchbook trade`: one trade in full, and a person's repairs of it: complete, unwind, hand over, mark, void, fill (M47).
 
 A running engine is asked through the ledger's inbox and answers. Without one a mark and a handing-over are booked in the ledger
 itself, by the same rules; completing and unwinding start an engine for as long as they take. A repair is never an edit.
@@ -93,6 +93,33 @@ def mark(
     _booked("trade_mark", words, ledger, as_json)
 
 
+@app.command()
+def void(
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order, as `trade show` names it.")],
+    reason: Reason,
+    ledger: LedgerPath = None,
+    as_json: Json = False,
+) -> None:
+    """End an order of unknown fate when the venue's own page shows that it never had it, or cancelled it without a fill."""
+    words = {"trade": order.partition(".")[0], "order": order, "reason": _said(reason)}
+    _booked("trade_void", words, ledger, as_json)
+
+
+@app.command("fill")
+def fill(
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order, as `trade show` names it.")],
+    reason: Reason,
+    contracts: Annotated[str, typer.Option(metavar="N", help="Contracts filled that the ledger does not know.")],
+    cash: Annotated[str, typer.Option(metavar="C", help="Dollars that they cost or brought, without fees.")] = "0",
+    fee: Annotated[str, typer.Option(metavar="F", help="Dollars of fees.")] = "0",
+    ledger: LedgerPath = None,
+    as_json: Json = False,
+) -> None:
+    """End an order of unknown fate with the fill that the venue's own page shows; the venue's word takes its place later."""
+    words = {"trade": order.partition(".")[0], "order": order, "reason": _said(reason)}
+    _booked("trade_fill", {**words, "contracts": contracts, "cash": cash, "fee": fee}, ledger, as_json)
+
+
 def _links(path: Path | None) -> list[Link]:
     from dutchbook.cli.links import read_links
 
@@ -119,7 +146,15 @@ def _book_alone(path: Path, verb: str, words: Mapping[str, str]) -> Answer:
 
     from dutchbook.cli.figures import NETTING
     from dutchbook.core.facts import AnyFact, Commanded
-    from dutchbook.engine.repairs import hand_over_facts, handed_over, mark_facts, marked, standing
+    from dutchbook.engine.repairs import (
+        fill_facts,
+        hand_over_facts,
+        handed_over,
+        mark_facts,
+        marked,
+        standing,
+        void_fact,
+    )
     from dutchbook.ledger.inbox import Answer
     from dutchbook.ledger.projection import Ledger
 
@@ -130,6 +165,13 @@ def _book_alone(path: Path, verb: str, words: Mapping[str, str]) -> Answer:
             if verb == "trade_mark":
                 entry, facts = mark_facts(folded, {**words, "by": BY})
                 said = f"{marked(entry)}; "
+            elif verb == "trade_void":
+                facts, said = (void_fact(folded, words, time.time_ns()),), f"order {words['order']} is void; "
+            elif verb == "trade_fill":
+                facts, said = (
+                    fill_facts(folded, {**words, "by": BY}, time.time_ns()),
+                    f"order {words['order']} has ended; ",
+                )
             else:
                 facts, said = hand_over_facts(folded, words), ""
         except Skip as refused:

@@ -5,7 +5,7 @@ Amounts are decimal text, times ISO text in UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dutchbook.cli import figures
@@ -13,17 +13,24 @@ from dutchbook.cli.output import instant, money
 from dutchbook.cli.tables import amount, count, grid, timeline
 from dutchbook.core.link import Link
 from dutchbook.core.position import LegRow, OrderRow, TradeBook
-from dutchbook.ledger.journal import Journal
+from dutchbook.ledger.journal import Journal, Record
 from dutchbook.ledger.outlook import endings, payout, result
 from dutchbook.ledger.projection import Ledger
 
 
-def story(journal: Journal, ledger: Ledger, trade_id: str, links: Sequence[Link] = ()) -> dict[str, Any]:
-    """Everything about a trade. `links` give the states of its link, where two markets' own results do not say them.
+def story(
+    journal: Journal,
+    ledger: Ledger,
+    trade_id: str,
+    links: Sequence[Link] = (),
+    records: Iterable[Record] | None = None,
+) -> dict[str, Any]:
+    """Everything about a trade. `links` give the states of its link, where two markets' own results do not say them; `records`
+    hold its timeline, if not the whole journal is to be read.
 
     Raises SettingsError when there is no such trade.
     """
-    detail = figures.trade_detail(journal, ledger, trade_id)
+    detail = figures.trade_detail(journal, ledger, trade_id, records)
     trade = ledger.trades[trade_id]
     link = next((each for each in links if each.id == trade.opened.link), None)
     legs = [
@@ -97,6 +104,7 @@ def _order(row: OrderRow) -> dict[str, Any]:
                 "at": instant(fill.at_ns),
                 "final": fill.final,
                 "sellable": fill.sellable,
+                "by": fill.by,
             }
             for fill in row.fills.values()
         ],
@@ -156,6 +164,7 @@ def _leg_lines(leg: Mapping[str, Any]) -> list[str]:
         for fill in row["fills"]:
             notes = [fill["liquidity"], "final" if fill["final"] else "may still be reversed"]
             notes += [] if fill["fee_exact"] else ["fee computed, not stated"]
+            notes += [f"on the word of {fill['by']}"] if fill["by"] else []
             said.append(
                 f"    fill {fill['fill']}: {count(fill['contracts'])} for {amount(fill['cash'])}, fee "
                 f"{amount(fill['fee'])}, {fill['at'] or '-'} ({', '.join(notes)})"

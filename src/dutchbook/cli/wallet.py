@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dutchbook.cli.output import dollars, say
+from dutchbook.cli.output import dollars, say, say_json
 from dutchbook.core.errors import CredentialsError, SettingsError
 from dutchbook.core.money import Cash, Size, parse_micros
 
@@ -29,19 +30,20 @@ app = typer.Typer(
 )
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this, only say what would be done.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 MarketSlug = Annotated[str, typer.Argument(help="The market's slug.")]
 
 
 @app.command()
-def approve(yes: Yes = False) -> None:
+def approve(yes: Yes = False, as_json: Json = False) -> None:
     """Let Polymarket's contracts move the wallet's pUSD and tokens: needed once before trading."""
-    _propose(lambda path, title, tokens: path.approvals(), None, yes)
+    _propose(lambda path, title, tokens: path.approvals(), None, yes, as_json)
 
 
 @app.command()
-def redeem(market: MarketSlug, yes: Yes = False) -> None:
+def redeem(market: MarketSlug, yes: Yes = False, as_json: Json = False) -> None:
     """Redeem the tokens of a resolved market for their payout."""
-    _propose(lambda path, title, tokens: path.redeem(title, _known(tokens)), market, yes)
+    _propose(lambda path, title, tokens: path.redeem(title, _known(tokens)), market, yes, as_json)
 
 
 @app.command()
@@ -49,10 +51,11 @@ def merge(
     market: MarketSlug,
     pairs: Annotated[str | None, typer.Option(help="How many YES and NO pairs; without it, all there are.")] = None,
     yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Turn complete YES and NO pairs back into a dollar each."""
     size = None if pairs is None else Size(_amount(pairs, "pairs"))
-    _propose(lambda path, title, tokens: path.merge(title, _known(tokens), size), market, yes)
+    _propose(lambda path, title, tokens: path.merge(title, _known(tokens), size), market, yes, as_json)
 
 
 @app.command()
@@ -60,16 +63,17 @@ def split(
     market: MarketSlug,
     amount: Annotated[str, typer.Argument(metavar="DOLLARS", help="Dollars to turn into pairs, for example 10.")],
     yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Turn dollars into as many YES and NO pairs."""
     size = Size(_amount(amount, "amount"))
-    _propose(lambda path, title, tokens: path.split(title, _known(tokens), size), market, yes)
+    _propose(lambda path, title, tokens: path.split(title, _known(tokens), size), market, yes, as_json)
 
 
 @app.command()
-def create(yes: Yes = False) -> None:
+def create(yes: Yes = False, as_json: Json = False) -> None:
     """Create the deposit wallet that new Polymarket API accounts trade from."""
-    _propose(lambda path, title, tokens: path.deposit_wallet(), None, yes)
+    _propose(lambda path, title, tokens: path.deposit_wallet(), None, yes, as_json)
 
 
 @app.command()
@@ -78,14 +82,35 @@ def transfer(
     source: Annotated[int, typer.Argument(min=0, help="The shard that gives.")],
     destination: Annotated[int, typer.Argument(min=0, help="The shard that receives.")],
     yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Move cash between Kalshi's shards: a market can only be bought with the cash of its own shard."""
     cash = Cash(_amount(amount, "amount"))
-    say(f"Move {dollars(cash)} from kalshi:{source} to kalshi:{destination}. The key needs the scope write::transfer.")
-    if not yes:
-        say("nothing was done; say it again with --yes")
-        return
-    say(f"asked for: transfer {asyncio.run(_transfer(_settings(), cash, source, destination))}")
+    text = (
+        f"Move {dollars(cash)} from kalshi:{source} to kalshi:{destination}. The key needs the scope write::transfer."
+    )
+    with _telling(text, yes, as_json) as tell:
+        if yes:
+            moved = asyncio.run(_transfer(_settings(), cash, source, destination))
+            tell(f"asked for: transfer {moved}", moved)
+
+
+@contextmanager
+def _telling(text: str, yes: bool, as_json: bool) -> Iterator[Callable[[str, str], None]]:
+    """Say what will be done before it is, and what came of it; as JSON in one document at the end."""
+    came: list[tuple[str, str]] = []
+
+    def tell(said: str, name: str) -> None:
+        came.append((said, name))
+
+    if not as_json:
+        say(text)
+    yield tell
+    said, name = came[0] if came else ("nothing was done; say it again with --yes", "")
+    if as_json:
+        say_json({"text": text, "done": yes, "result": said, "transaction": name})
+    else:
+        say(said)
 
 
 def _settings() -> Settings:
@@ -113,7 +138,9 @@ async def _transfer(settings: Settings, amount: Cash, source: int, destination: 
         await transport.close()
 
 
-def _propose(choose: Callable[[SlowPath, str, MarketTokens | None], Proposal], market: str | None, yes: bool) -> None:
+def _propose(
+    choose: Callable[[SlowPath, str, MarketTokens | None], Proposal], market: str | None, yes: bool, as_json: bool
+) -> None:
     """Say what will be done, and do it when told so."""
     from dutchbook.cli.sides import polymarket_key
     from dutchbook.venues.polymarket import PolymarketConfig
@@ -133,12 +160,11 @@ def _propose(choose: Callable[[SlowPath, str, MarketTokens | None], Proposal], m
         title, tokens = await _market(market) if market is not None else ("", None)
         path = SlowPath(key, secret.reveal)
         proposal = choose(path, title, tokens)
-        say(proposal.text)
-        if not yes:
-            say("nothing was done; say it again with --yes")
-            return
-        outcome = await path.carry_out(proposal, confirmed=True)
-        say(f"{outcome.name}: done{', transaction ' + outcome.transaction if outcome.transaction else ''}")
+        with _telling(proposal.text, yes, as_json) as tell:
+            if yes:
+                outcome = await path.carry_out(proposal, confirmed=True)
+                name = outcome.transaction or ""
+                tell(f"{outcome.name}: done{', transaction ' + name if name else ''}", name)
 
     asyncio.run(whole())
 
