@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -50,6 +49,7 @@ def alerts(
         raise SettingsError("Telegram needs more packages: pip install -r requirements/alerts.txt") from None
     import structlog
 
+    from dutchbook.cli.interrupt import run_until_signal
     from dutchbook.cli.logs import configure_logs
     from dutchbook.settings import load_here
 
@@ -72,7 +72,7 @@ def alerts(
     note(f"ledger {path}, alerts to Telegram")
     log = structlog.get_logger().bind(mode=settings.mode.tag)
     gap_s = GROUP_GAP_S if chat_id < 0 else GAP_S
-    asyncio.run(serve(path, settings, token, chat_id, cancel=on_silence == "cancel", log=log, gap_s=gap_s))
+    run_until_signal(serve(path, settings, token, chat_id, cancel=on_silence == "cancel", log=log, gap_s=gap_s))
 
 
 def whom(settings: Settings) -> tuple[str, int]:
@@ -121,8 +121,6 @@ async def serve(
     )
     service.begin()
     tasks = [asyncio.create_task(work) for work in (service.run(), bot.run(), service.outbox.run())]
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, tasks[0].cancel)
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

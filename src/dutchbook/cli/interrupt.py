@@ -1,4 +1,7 @@
-"""Ctrl-C for commands that trade: the first asks to end in order, the second leaves at once.
+"""Ctrl-C. For commands that trade: the first asks to end in order, the second leaves at once. Those that watch just end.
+
+Both signals are taken on the loop, so that they also count where the shell that started us had told us to ignore SIGINT
+(a background job of a script).
 
 Leaving at once is safe: everything that was sent is in the journal before it was sent, and the next start goes on there.
 """
@@ -10,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import uvloop
@@ -61,3 +65,16 @@ def run_interruptible(work: Callable[[Interrupt], Coroutine[Any, Any, T]]) -> T:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(guarded())
+
+
+def run_until_signal(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` until it ends by itself, or SIGINT or SIGTERM cancels it, which is a good end."""
+
+    async def guarded() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(guarded())

@@ -63,13 +63,13 @@ def tail(
 
     Works before, while and after an engine runs.
     """
+    from dutchbook.cli.interrupt import run_until_signal
+
     path = ledger_path(ledger)
     if not once and not path.exists():
         note(f"waiting for {path}: no engine has written it yet")
     try:
-        asyncio.run(_follow(path, last, trade, once=once, as_json=as_json))
-    except KeyboardInterrupt:
-        pass  # this is how it is meant to end
+        run_until_signal(_follow(path, last, trade, once=once, as_json=as_json))
     except BrokenPipeError:
         # the reader of our lines has gone (`| head`): the interpreter must not try to flush to it either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
