@@ -81,7 +81,7 @@ def test_cash_from_outside_and_trades_by_hand_are_added_up() -> None:
         assert set(exchanges.by_hand) == {KALSHI, POLYMARKET}
         wires.kalshi.settle(TICKER, DOLLAR, wires.clock.wall())
         wires.polymarket.settle(SLUG, 0, wires.clock.wall())
-        assert exchanges.cash() == began + exchanges.moved + exchanges.paid_by_hand()
+        assert exchanges.cash() == began + sum(exchanges.moves) + exchanges.paid_by_hand()
 
     on_wires(story)
 

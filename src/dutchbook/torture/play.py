@@ -333,9 +333,9 @@ class _Run:
             await self._clock.sleep(5 * SECOND)
         self._rules.agree(mismatches)
         exchanges = self._exchanges
-        brought = self._brought + exchanges.moved + exchanges.paid_by_hand()
+        brought = self._brought + sum(exchanges.moves) + exchanges.paid_by_hand()
         slack = HAND_SLACK * len(exchanges.by_hand)
-        if exchanges.moved:
+        if exchanges.moves:
             # a balance that shows a deposit and what was computed a little wrongly at once cannot say which is which
             fills = (
                 fill for t in engine.desk.ledger.trades.values() for row in t.orders() for fill in row.fills.values()

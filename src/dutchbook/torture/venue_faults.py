@@ -50,7 +50,7 @@ class Exchanges:
     """Kalshi's shards in which the account has cash."""
     flush: Callable[[], None] = lambda: None
     """Sends out what the venues have to say after something was done to them by hand."""
-    moved: int = 0
+    moves: list[int] = field(default_factory=list)
     """Cash that came from outside (went out: negative) since the scene began, purchases by hand included."""
     by_hand: dict[Place, int] = field(default_factory=dict)
     """Contracts bought by hand, in YES."""
@@ -67,7 +67,7 @@ class Exchanges:
         before = self._worth(place)
         done = self.of(venue).trade_by_hand(self.account, market, buy, limit, size, self.now())
         if done:
-            self.moved += self._worth(place) - before
+            self.moves.append(self._worth(place) - before)
             self.by_hand[place] = self.by_hand.get(place, 0) + (done if buy else -done)
         return done
 
@@ -312,13 +312,13 @@ def _move_cash(exchanges: Exchanges, now: int, draw: random.Random) -> str | Non
     amount = draw.randint(1, 20) * DOLLAR if way < 2 else draw.randint(1, 9_999) * 100
     if way != 1:
         exchange.deposit(exchanges.account, shard, amount, now)
-        exchanges.moved += amount
+        exchanges.moves.append(amount)
         return f"{venue} {'deposit' if way == 0 else 'interest'}"
     try:
         exchange.withdraw(exchanges.account, shard, amount, now)
     except ValueError:
         return None
-    exchanges.moved -= amount
+    exchanges.moves.append(-amount)
     return f"{venue} withdrawal"
 
 
