@@ -25,7 +25,7 @@ class MemoryChannel:
         self.sent: list[bytes] = []
         self.pings = 0
         self.closed = False
-        self._answers = answers
+        self.answers = answers
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
 
     def say(self, data: bytes) -> None:
@@ -46,7 +46,7 @@ class MemoryChannel:
         if self.closed:
             raise NotSent("the channel is closed")
         self.pings += 1
-        if self._answers:
+        if self.answers:
             self._frames.put_nowait(PONG)
 
     async def receive(self) -> Frame:
@@ -73,7 +73,7 @@ class MemoryLine:
         self.channels: list[MemoryChannel] = []
         self._clock = clock
         self._far_ends = far_ends
-        self._answers = answers
+        self.answers = answers
         self._tasks: list[asyncio.Future[None]] = []
 
     async def open(self, url: str, headers: Mapping[str, str]) -> Channel:
@@ -82,7 +82,7 @@ class MemoryLine:
         far = self._far_ends[min(len(self.attempts), len(self._far_ends)) - 1]
         if far is None:
             raise NotSent(f"{url}: connection refused")
-        channel = MemoryChannel(self._clock.monotonic(), self._answers)
+        channel = MemoryChannel(self._clock.monotonic(), self.answers)
         self.channels.append(channel)
         self._tasks.append(asyncio.ensure_future(far(channel)))
         return channel

@@ -193,6 +193,30 @@ def test_answered_pings_prove_a_quiet_stream_alive() -> None:
     assert listener.connection.frames == 0
 
 
+def test_a_line_that_delivers_late_is_not_taken_for_alive() -> None:
+    """Frames go on coming, and each is older than the one before: the answers to pings, which come behind them, stay out."""
+
+    async def falling_behind(channel: MemoryChannel) -> None:
+        await asyncio.sleep(3.5)
+        channel.answers = False
+        for _ in range(60):
+            await asyncio.sleep(0.1)
+            channel.say(b"a")
+
+    listener = listen([falling_behind, quiet], 11)
+    # asked in second 4, not answered; looked at once a second
+    assert "no answer to a ping for 5 s" in listener.connection.last_trouble
+    assert len(listener.line.channels) == 2
+    late = listen([falling_behind], 8).connection
+    assert late.last_frame_ns > 7.8 * SECOND
+    assert late.heard_ns < 4.1 * SECOND
+
+
+def test_answers_that_come_at_once_leave_a_stream_as_current_as_its_last_frame() -> None:
+    connection = listen([speaking(*[b"a"] * 14, every=0.5)], 6.2).connection
+    assert connection.heard_ns == connection.last_frame_ns > 5.9 * SECOND
+
+
 def test_a_frame_proves_it_too() -> None:
     listener = listen([speaking(*[b"a"] * 14, every=4)], 56, answers=False)
     assert len(listener.line.channels) == 1

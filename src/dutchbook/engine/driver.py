@@ -60,6 +60,8 @@ class TradeDriver:
         self.wish: Wish | None = None
         """What a person wants of the trade while its legs are unequal."""
         self._services = services
+        self._began_ns = services.clock.monotonic()
+        self._left_ns: dict[str, int] = {}
         self._news = asyncio.Event()
         self._busy: set[str] = set()
         self._ask_at: dict[str, int] = {}
@@ -86,6 +88,7 @@ class TradeDriver:
     def dispatch(self, orders: Sequence[Prepared]) -> None:
         """Send journaled orders in parallel."""
         for prepared in orders:
+            self._left_ns[prepared.intent.id] = self._services.clock.monotonic()
             self._spawn(self._send(prepared), prepared.intent.id)
 
     def cancel(self, row: OrderRow) -> None:
@@ -223,14 +226,20 @@ class TradeDriver:
             self.on_report(order_id, report)
 
     async def _ask(self, row: OrderRow) -> None:
-        """Ask by identity; an absence is recorded with the time up to which the venue's reads are complete."""
+        """Ask by identity; an absence is recorded with the time up to which the venue's reads are complete.
+
+        An order's deadline is a time of our wall clock, which may have been set back since: an absence is worth nothing
+        before the margin has passed on our monotonic clock as well, since the order left or this process took it up.
+        """
         venue = self._venue(row)
         handle = restore(self.trade, row)
+        margin = self._services.policy.absence_margin_ns[venue_of(self.trade.legs[row.plan.leg].claim.market)]
+        waited = self._services.clock.monotonic() - self._left_ns.get(row.plan.id, self._began_ns)
         try:
             as_of = await venue.reads_as_of()
             report = await venue.find(handle)
             if report is None:
-                if not row.ended:
+                if not row.ended and waited > margin:
                     self._services.record(OrderAbsent(self.trade.id, row.plan.id, as_of))
                 return
             self.on_report(row.plan.id, report)

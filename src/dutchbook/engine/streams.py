@@ -61,19 +61,19 @@ class Streams:
     def heard(self) -> dict[str, int]:
         """Monotonic time up to which all of a venue's book streams have been heard."""
         return {
-            name: min(self.connections[source].last_frame_ns for source in sources)
+            name: min(self.connections[source].heard_ns for source in sources)
             for name, sources in self._sources.items()
         }
 
     def confirmed(self) -> dict[MarketId, int]:
-        """Monotonic time up to which each book is known to be current: the last frame of the stream that carries it."""
-        last = {source: connection.last_frame_ns for source, connection in self.connections.items()}
+        """Monotonic time up to which each book is known to be current: its stream's last frame, unless that is late."""
+        last = {source: connection.heard_ns for source, connection in self.connections.items()}
         return {market: last[source] for market, source in self._carried.items()}
 
     def stale(self) -> frozenset[MarketId]:
         """Books whose stream has been silent for too long to price on."""
         oldest = self._desk.clock.monotonic() - self._desk.config.limits.feed_silent_ns
-        silent = {source for source, connection in self.connections.items() if connection.last_frame_ns < oldest}
+        silent = {source for source, connection in self.connections.items() if connection.heard_ns < oldest}
         # asked at every decision, and nearly always nothing is silent
         return frozenset(market for market, source in self._carried.items() if source in silent) if silent else _NONE
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from dutchbook.core.clock import MILLISECOND, SECOND, Clock
 from dutchbook.core.errors import DutchbookError, NotSent
@@ -28,11 +29,17 @@ class KeepAlive:
     last_backoff_ns: int = 10 * SECOND
 
 
+ANSWER: Final = b"PONG"
+"""What a venue answers to a heartbeat that is text; protocol pings are answered by frames of their own kind."""
+
+
 class Connection:
     """One stream on one WebSocket. `run` goes on until it is cancelled.
 
     `last_frame_ns` is our monotonic time of the last frame of any kind: frames come in order, so it is also the time up to
-    which every live book of this stream is known to be current.
+    which every live book of this stream is known to be current, unless the stream is behind. A line that delivers late, but
+    delivers, is not silent: only the answer to a ping tells, because it comes behind everything that the venue had sent
+    before. So no further ping is sent while one waits for its answer, and `heard_ns` is when that one left.
     """
 
     def __init__(
@@ -46,10 +53,21 @@ class Connection:
         self.reconnects = 0
         self.troubles = 0
         self.last_trouble = ""
+        self._asked_ns: int | None = None
+        self._answers = False
         self._transport = transport
         self._clock = clock
         self._deliver = deliver
         self._keep_alive = keep_alive
+
+    @property
+    def heard_ns(self) -> int:
+        """Our monotonic time up to which the stream is known to be current: `last_frame_ns`, or when the ping left that has
+        waited for its answer for longer than pings are apart. A venue that has never answered one is not judged by it."""
+        asked = self._asked_ns
+        if asked is None or not self._answers or self._clock.monotonic() - asked <= self._keep_alive.every_ns:
+            return self.last_frame_ns
+        return min(self.last_frame_ns, asked)
 
     async def run(self) -> None:
         """Connect for ever, backing off after failures; a connection that delivered frames resets the back-off.
@@ -84,6 +102,7 @@ class Connection:
         """One connection from its opening to its end; True when the stream gave it up."""
         channel = await self._transport.open(self.stream.url, self.stream.headers(self._clock.wall()))
         self.last_frame_ns = self._clock.monotonic()
+        self._asked_ns = None
         watch = asyncio.create_task(self._watch(channel), name=f"{self.name} keep-alive")
         try:
             self.stream.opened()
@@ -103,7 +122,10 @@ class Connection:
             now = monotonic()
             self.last_frame_ns = now
             if frame.kind is FrameKind.PONG:
+                self._answered()
                 continue
+            if frame.data == ANSWER and stream.heartbeat is not None:
+                self._answered()
             self.frames += 1
             events = stream.receive(frame.data, now)
             if events:
@@ -118,17 +140,25 @@ class Connection:
         """Ping at an interval; close a connection that stays silent, so that the session ends and reconnects."""
         while True:
             await self._clock.sleep(self._keep_alive.every_ns)
-            if self._clock.monotonic() - self.last_frame_ns > self._keep_alive.silent_ns:
-                self._trouble(f"no frame for {self._keep_alive.silent_ns // SECOND} s on an open socket; reconnecting")
+            now, silent_ns = self._clock.monotonic(), self._keep_alive.silent_ns
+            if now - self.heard_ns > silent_ns:
+                what = "frame" if now - self.last_frame_ns > silent_ns else "answer to a ping"
+                self._trouble(f"no {what} for {silent_ns // SECOND} s on an open socket; reconnecting")
                 await channel.close()
                 return
+            if self._asked_ns is not None and self._answers:
+                continue
             try:
+                self._asked_ns = now
                 if self.stream.heartbeat is not None:
                     await channel.send(self.stream.heartbeat)
                 else:
                     await channel.ping()
             except NotSent:
                 return
+
+    def _answered(self) -> None:
+        self._asked_ns, self._answers = None, True
 
     def _trouble(self, reason: str) -> None:
         self.troubles += 1
