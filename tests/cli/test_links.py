@@ -67,14 +67,18 @@ def test_m10_from_discovery_to_a_trade_without_the_worlds_hint(venues: Venues, t
     assert found.status == 0, found.err
     told = found.json
     assert told["markets"] == {"kalshi": 21, "polymarket": 21} and told["new"] == len(told["proposed"]) >= ENOUGH
+    assert told["milestones"] == {"read": 4, "targets": 8, "markets": 9} and told["not_read"] == {}
     rows = links(tmp_path, "list", "--json").json
     world = [{f"{m['venue']}:{m['id']}" for m in link["members"]} for link in venues.told["links"]]
     assert all(any(set(row["markets"]) <= members for members in world) for row in rows), (
         "a link that the world does not know"
     )
     assert not any(row["tradable"] for row in rows)
-    # found again, nothing is new and nothing decided
-    assert links(tmp_path, "discover", "--json", env=env).json["new"] == 0
+    # found again, none is new and nothing decided; a pair whose prices have come together since may be
+    again, known = links(tmp_path, "discover", "--json", env=env).json, {row["link"] for row in rows}
+    now = standings(tmp_path)
+    assert known <= now.keys() and again["new"] == len(now.keys() - known)
+    assert set(now.values()) == {("proposed", False)}
     for row in rows[:MOST_APPROVED]:
         shown = links(tmp_path, "show", row["link"], "--json").json
         assert shown["comparisons"] and shown["states"] and len(shown["members"]) == len(row["markets"])

@@ -25,9 +25,11 @@ from dutchbook.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from dutchbook.cli.interrupt import Interrupt
+    from dutchbook.core.clock import Clock
     from dutchbook.core.facts import LinkProposed
     from dutchbook.core.listing import Listing
     from dutchbook.settings import Settings
+    from dutchbook.venues.kalshi import KalshiData
 
 MACHINE: Final = "discovery"
 """Who proposes, in the ledger."""
@@ -37,6 +39,16 @@ MOST: Final = 500
 
 Tell = Callable[[str, int, int], None]
 """Progress: what is being done, how much of it, and of how much (0: not known)."""
+
+
+@dataclass(slots=True)
+class Beside:
+    """What Kalshi's milestones and structured targets added. `unread` names what of them could not be read, and why."""
+
+    milestones: int = 0
+    targets: int = 0
+    markets: int = 0
+    unread: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -50,6 +62,7 @@ class Found:
     doubted: list[LinkProposed] = field(default_factory=list)
     vetoed: dict[str, int] = field(default_factory=dict)
     stopped: bool = False
+    beside: Beside = field(default_factory=lambda: Beside())
 
 
 def discover(
@@ -82,13 +95,16 @@ def discover(
 
     async def whole(interrupt: Interrupt) -> Found:
         with _progress() as tell:
-            pages = _from_files(saved) if saved else _from_venues()
+            beside = Beside()
+            pages = _from_files(saved) if saved else _from_venues(beside)
             listings = await _gather(pages, interrupt, tell)
             if listings is None:
-                return Found(stopped=True)
+                return Found(stopped=True, beside=beside)
             kept = [each for each in listings if _large_enough(each, *least)]
             with uncollected():
-                return match(kept, tell, stop=interrupt.asked.is_set, doubted=limit if vetoed else 0)
+                found = match(kept, tell, stop=interrupt.asked.is_set, doubted=limit if vetoed else 0)
+                found.beside = beside
+                return found
 
     found = run_interruptible(whole)
     chosen = (found.proposals + found.doubted)[:limit]
@@ -97,6 +113,12 @@ def discover(
         "ledger": str(path),
         "markets": found.listings,
         "listed_twice": found.twice,
+        "milestones": {
+            "read": found.beside.milestones,
+            "targets": found.beside.targets,
+            "markets": found.beside.markets,
+        },
+        "not_read": found.beside.unread,
         "pairs_judged": found.pairs,
         "proposed": [proposal.link for proposal in chosen],
         "new": fresh,
@@ -178,8 +200,11 @@ async def _gather(pages: AsyncIterator[list[Listing]], interrupt: Interrupt, tel
     return listings
 
 
-async def _from_venues() -> AsyncIterator[list[Listing]]:
-    """Both venues' open markets, page by page. Raises the venue's error: half a catalogue is not a catalogue."""
+async def _from_venues(beside: Beside) -> AsyncIterator[list[Listing]]:
+    """Both venues' open markets, page by page. Raises the venue's error: half a catalogue is not a catalogue.
+
+    What is known beside Kalshi's events is joined where it can be read; `beside` says what came of it.
+    """
     from dutchbook.cli.sides import check_profile, kalshi_config, kalshi_key, polymarket_config
     from dutchbook.core.clock import SystemClock
     from dutchbook.settings import load_here
@@ -194,11 +219,25 @@ async def _from_venues() -> AsyncIterator[list[Listing]]:
     try:
         kalshi = KalshiData(kalshi_config(settings), transport, clock, kalshi_key(settings))
         polymarket = PolymarketData(transport, polymarket_config(settings), TokenRegistry())
-        for venue in (kalshi, polymarket):
-            async for page in venue.listings():
-                yield page
+        async for page in listed_at_kalshi(kalshi, clock, beside):
+            yield page
+        async for page in polymarket.listings():
+            yield page
     finally:
         await transport.close()
+
+
+async def listed_at_kalshi(kalshi: KalshiData, clock: Clock, beside: Beside) -> AsyncIterator[list[Listing]]:
+    """Kalshi's open markets with their milestones and structured targets; without those that could not be read."""
+    from dutchbook.venues.kalshi.happenings import KalshiHappenings
+
+    happenings = KalshiHappenings(kalshi.reference)
+    await happenings.begin(clock.wall())
+    yield []
+    async for page in kalshi.listings():
+        yield await happenings.told(page)
+    beside.milestones, beside.targets = happenings.milestones, happenings.targets
+    beside.markets, beside.unread = happenings.joined, happenings.unread
 
 
 async def _from_files(files: Sequence[Path]) -> AsyncIterator[list[Listing]]:
@@ -271,6 +310,13 @@ def _large_enough(listing: Listing, volume: int, liquidity: int) -> bool:
 def _say(told: dict[str, Any], chosen: Sequence[LinkProposed]) -> None:
     counts = ", ".join(f"{count} at {venue}" for venue, count in told["markets"].items()) or "none"
     say(f"markets     {counts}; {told['pairs_judged']} pairs judged")
+    joined = told["milestones"]
+    if joined["read"] or joined["targets"]:
+        say(
+            f"beside      {joined['read']} milestones and {joined['targets']} targets of kalshi, for {joined['markets']} markets"
+        )
+    for what, why in told["not_read"].items():
+        say(f"not read    kalshi's {what}, so that only events tell who plays and when: {why}")
     for proposal in chosen:
         against = (
             f"  against: {', '.join(dict.fromkeys(veto.code for veto in proposal.vetoes))}" if proposal.vetoes else ""

@@ -18,7 +18,7 @@ import typer
 from dutchbook.cli.output import instant
 from dutchbook.cli.own_ledger import own_journal
 from dutchbook.cli.stop import PATIENCE_S, command_engine
-from dutchbook.core.errors import Skip
+from dutchbook.core.errors import LedgerError, Skip
 
 if TYPE_CHECKING:
     from dutchbook.core.facts import AnyFact, LinkAnnotated, LinkProposed
@@ -47,6 +47,8 @@ def read_registry(path: Path) -> Ledger:
     """The ledger's fold, for its registry. Raises LedgerError."""
     from dutchbook.cli.figures import open_ledger
 
+    if not path.exists():
+        raise LedgerError(f"ledger {path}: there is no such file yet; `dutchbook links discover` makes it")
     journal, ledger = open_ledger(path)
     journal.close()
     return ledger

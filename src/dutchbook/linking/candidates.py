@@ -7,11 +7,12 @@ that is the verdict's work.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
 
+from dutchbook.core.clock import HOUR
 from dutchbook.core.listing import Listing
 from dutchbook.linking.blocking import TermIndex, terms
 from dutchbook.linking.blocking_letters import LetterIndex
@@ -62,6 +63,16 @@ def game_places(reading: Reading) -> list[tuple[str, ...]]:
     return [(game.league, game.day, game.kind, game.period, letter) for letter in letters]
 
 
+def start_places(reading: Reading) -> list[tuple[str, ...]]:
+    """Where a game is looked for by the hour in which it begins: a code's day is told in some time zone, a start in none."""
+    game, starts = reading.game, reading.listing.starts_ns
+    if game is None or starts is None:
+        return []
+    hour = str(starts // HOUR)
+    letters = sorted({code[0] for code in game.teams or (game.blob,) if code})
+    return [(game.league, hour, game.kind, game.period, letter) for letter in letters]
+
+
 class _Shelf:
     """The standing markets of one venue."""
 
@@ -80,7 +91,7 @@ class _Shelf:
             return
         if reading.key is not None:
             self.keys.setdefault(reading.key, {})[number] = None
-        for place in game_places(reading):
+        for place in chain(game_places(reading), start_places(reading)):
             self.games.setdefault(place, {})[number] = None
         self.letters.add(self.terms.add(number, listing_terms(reading.listing)))
 
@@ -91,7 +102,7 @@ class _Shelf:
             return reading
         if reading.key is not None:
             _let_go(self.keys, reading.key, number)
-        for place in game_places(reading):
+        for place in chain(game_places(reading), start_places(reading)):
             _let_go(self.games, place, number)
         self.letters.remove(self.terms.remove(number))
         return reading
@@ -101,10 +112,13 @@ class _Shelf:
         if alike:
             for number in islice(reversed(alike), ALIKE):
                 yield number, "key", 1.0
+            for number in self._by_line(reading, self._at(start_places(reading)))[:LINES]:
+                yield number, "game", 1.0
             return
-        same_game = dict.fromkeys(chain.from_iterable(self.games.get(place, ()) for place in game_places(reading)))
+        by_start = self._at(start_places(reading))
+        same_game = by_start | self._at(game_places(reading))
         if same_game:
-            for number in self._by_line(reading, same_game)[:LINES]:
+            for number in self._by_line(reading, same_game, by_start)[:LINES]:
                 yield number, "game", 1.0
             return
         looks_like: dict[str, float] = {}
@@ -121,11 +135,15 @@ class _Shelf:
             if cosine >= least:
                 yield number, "letters", cosine
 
-    def _by_line(self, reading: Reading, numbers: Iterable[int]) -> list[int]:
-        """Markets of one game, those with the nearest line first, then the newest."""
+    def _at(self, places: Iterable[tuple[str, ...]]) -> dict[int, None]:
+        """The markets that stand at any of these places."""
+        return dict.fromkeys(chain.from_iterable(self.games.get(place, ()) for place in places))
 
-        def distance(number: int) -> tuple[float, int]:
-            return abs(_line(self.readings[number]) - wanted), -number
+    def _by_line(self, reading: Reading, numbers: Iterable[int], rather: Container[int] = ()) -> list[int]:
+        """Markets of one game, those with the nearest line first, then those `rather` wanted, then the newest."""
+
+        def distance(number: int) -> tuple[float, bool, int]:
+            return abs(_line(self.readings[number]) - wanted), number not in rather, -number
 
         wanted = _line(reading)
         return sorted(numbers, key=distance)

@@ -70,12 +70,13 @@ def _side(row: Mapping[str, Any], venue: str, prefixes: tuple[str, ...]) -> List
     if not title and not slug and not code:
         return None
     event = _first(told, ("event", "event_ticker", "event_id"))
+    title, dash, outcome = title.partition("? — ")
     grain = event or market if row.get("grain") == "event" else event
     return Listing(
         venue=venue,
         id=market or slug,
-        title=title,
-        subtitle=_first(told, _SUBTITLE),
+        title=f"{title}?" if dash else title,
+        subtitle=_first(told, _SUBTITLE) or outcome,
         event=grain,
         event_title=_first(told, ("event_title",)),
         slug=slug,

@@ -9,7 +9,9 @@ from typing import Final
 
 from dutchbook.linking.listing import Listing
 from dutchbook.linking.reading_codes import GameCode, read_slug, read_ticker
+from dutchbook.linking.reading_lines import with_said_line
 from dutchbook.linking.reading_title import Title, parse
+from dutchbook.linking.reading_told import NOTHING, Told, told_by, with_told
 from dutchbook.linking.reading_topic import topic_of, typed_key
 from dutchbook.linking.words import fold, tokens
 from dutchbook.linking.words_tables import PLACEHOLDER_NOUNS
@@ -38,7 +40,7 @@ class Reading:
     `topic`: game, asset, rate, weather, politics, award, season or other. `key` identifies the question without its
     side; None when it was not understood completely. `side` is what YES stands for within the key. `event` groups
     the markets of one event (for three-way and cross-team links). `words` are the content words, spelled one way.
-    `unlinkable` is why it must never be linked, or "".
+    `unlinkable` is why it must never be linked, or "". `told` is what the venue's own fields say of a game.
     """
 
     listing: Listing
@@ -50,6 +52,7 @@ class Reading:
     unlinkable: str = ""
     title: Title = Title((), ())
     game: GameCode | None = None
+    told: Told = NOTHING
 
 
 def read(listing: Listing) -> Reading:
@@ -60,33 +63,39 @@ def read(listing: Listing) -> Reading:
     title = parse(
         listing.title, listing.subtitle, at_is_versus=game is not None or listing.category.lower() == "sports"
     )
+    told = told_by(listing)
     if game is not None:
-        game = _with_told_side(game, listing, title)
+        game = _with_told_side(with_told(with_said_line(game, title), told), listing, title)
     unlinkable = _unlinkable(listing, title, game)
     words = frozenset(title.words)
     topic = "game" if game is not None else topic_of(words, title)
     if unlinkable:
-        return Reading(listing, topic, None, "", None, words, unlinkable, title, game)
+        return Reading(listing, topic, None, "", None, words, unlinkable, title, game, told)
     key, side, event = typed_key(topic, title, game)
-    return Reading(listing, topic, key, side, event, words, "", title, game)
+    return Reading(listing, topic, key, side, event, words, "", title, game, told)
 
 
 def _with_told_side(game: GameCode, listing: Listing, title: Title) -> GameCode:
     """The side that YES stands for as the venue tells it: a `yes_team` field, or the first of two named outcomes. A
-    slug's own order is only the custom."""
+    slug's own order is only the custom; a ticker says its side itself."""
     told = dict(listing.structured).get("yes_team", "").lower()
     if told:
         return replace(game, side=told) if told in game.teams else game
-    if (
-        len(listing.outcomes) != 2
-        or len(game.teams) != 2
-        or len(title.names) != 2
-        or game.kind not in ("winner", "spread")
-    ):
+    outcome = listing.outcomes[0] if len(listing.outcomes) == 2 else "" if read_ticker(listing.id) else listing.subtitle
+    yes = tuple(tokens(fold(outcome)))
+    if not yes:
         return game
-    yes = tuple(tokens(fold(listing.outcomes[0])))
-    places = [at for at, name in enumerate(title.names) if yes == name or (yes and name[-len(yes) :] == yes)]
-    return replace(game, side=game.teams[places[0]]) if len(places) == 1 else game
+    if yes == ("no",):
+        return replace(game, turned=not game.turned)
+    if game.kind in ("total", "teamtotal") and yes in (("over",), ("under",)):
+        return replace(game, side=yes[0])
+    places = [at for at, name in enumerate(title.names) if yes == name or name[-len(yes) :] == yes]
+    if game.kind == "winner" and not game.draws and len(places) == len(game.teams) - 1 == 1:
+        return replace(game, side=game.teams[places[0]])
+    if game.kind == "spread" and game.line and yes != ("yes",):
+        # a title names the side that gives the points: "Spread: Side (-5.5)"
+        return replace(game, turned=not set(yes) <= set(tokens(fold(listing.title))))
+    return game
 
 
 def _filed_under_sports(listing: Listing) -> bool:

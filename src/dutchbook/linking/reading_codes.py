@@ -22,11 +22,15 @@ FIGHT."""
 _SLUG_LEAGUES: Final = {
     "cbb": "ncaamb", "cwbb": "ncaawb", "cfb": "ncaaf", "cfp": "ncaaf", "lal": "laliga", "sea": "seriea", "bun": "bundesliga",
     "fl1": "ligue1", "ere": "eredivisie", "bra": "brasileiro", "val": "valorant", "cricipl": "ipl", "csgo": "cs2", "mma": "ufc",
+    "fifwc": "wc",
 }  # fmt: skip
 TWO_WAY: Final = word_set(
     "nba wnba nfl nhl mlb ncaamb ncaawb ncaaf atp wta itf itfw ufc lol cs2 dota2 valorant ipl t20 ahl nbagl"
 )
 """Leagues where one side's win is the other side's loss, but for the tail (a tie, a no contest)."""
+
+MAPS: Final = word_set("cs2 lol dota2 valorant")
+"""Leagues whose matches are played in maps; some call a map a game."""
 
 _PRODUCTS: Final = {"aec": "winner", "asc": "spread", "tsc": "total"}
 _SLUG: Final = re.compile(r"(?:(aec|asc|tsc)-)?([a-z0-9]+)-([a-z0-9]+)-([a-z0-9]+)-(\d{4}-\d{2}-\d{2})(?:-(.+))?$")
@@ -43,7 +47,7 @@ _REST: Final[dict[str, tuple[str, str]]] = {
     for suffix, kind in (("", "winner"), ("WINNER", "winner"), ("SPREAD", "spread"), ("TOTAL", "total"), ("BTTS", "btts"))
 }  # fmt: skip
 _SINGLE: Final = re.compile(r"([A-Z0-9]+?)(CHALLENGER)?(GAME|MATCH|FIGHT)$")
-_DOUBLEHEADER: Final = re.compile(r"(?<=[A-Z]{4})G([12])$")
+_DOUBLEHEADER: Final = re.compile(r"(?<=[A-Z]{4})G?([12])$")
 _LINE: Final = re.compile(r"(\d+)(?:pt(\d+)|\.(\d+))?$")
 _DRAWS: Final = frozenset({"TIE", "DRAW", "DRW"})
 
@@ -52,7 +56,8 @@ _DRAWS: Final = frozenset({"TIE", "DRAW", "DRW"})
 class GameCode:
     """What a game's ticker or slug says. `teams` are the codes in the code's order (empty when they could not be
     told apart, then `blob` holds both); `side` is the code that YES stands for, "draw", "over", "under" or "";
-    `line` is a decimal text."""
+    `line` is a decimal text. `turned`: YES stands for what the code does not say ("no", the other side of a line).
+    `two_way`: one side's win is the other side's loss, but for the tail."""
 
     league: str
     day: str = ""
@@ -64,6 +69,8 @@ class GameCode:
     line: str = ""
     side: str = ""
     draws: bool = False
+    turned: bool = False
+    two_way: bool = False
 
 
 def _iso(year: str, month: str, day: str) -> str:
@@ -172,7 +179,12 @@ def _with_tail(game: GameCode, tail: str) -> GameCode:
         period, words = f"{words[0]}{words[1]}", [word for word in words[2:] if word != "winner"]
     elif words[0][:-1] in ("set", "map", "game") and words[0][-1:].isdigit():
         period, words = words[0], [word for word in words[1:] if word != "winner"]
+    if len(words) == 2 and words[0] == "halftime":
+        side = {"home": game.teams[0], "away": game.teams[1], "draw": "draw"}.get(words[1], "")
+        return replace(game, period="1h", side=side, draws=True) if side else replace(game, kind="-".join(words))
     if period:
+        if game.league in MAPS and period.startswith("game"):
+            period = f"map{period[4:]}"
         game = replace(game, period=period)
     if not words or words == ["moneyline"]:
         return replace(game, side=game.teams[0])
@@ -251,3 +263,12 @@ def pair_codes(first: GameCode, second: GameCode) -> tuple[int, bool] | None:
     if first.blob == second.blob:
         return 1, True
     return None
+
+
+def place_of(game: GameCode) -> int | None:
+    """Where the side that YES stands for is in the code: 0 or 1; None when that was not read."""
+    if game.teams:
+        return game.teams.index(game.side) if game.side in game.teams else None
+    if game.blob.startswith(game.side) and not game.blob.endswith(game.side):
+        return 0
+    return 1 if game.blob.endswith(game.side) and not game.blob.startswith(game.side) else None

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from dutchbook.linking.reading_figures import Figure, take_figure
@@ -24,7 +25,7 @@ from dutchbook.linking.reading_when import (
     take_year,
 )
 from dutchbook.linking.words import fold, spell, tokens
-from dutchbook.linking.words_tables import CLUB_WORDS, NEGATIONS, SCOPE_NOUNS, SILENT, word_set
+from dutchbook.linking.words_tables import CEREMONIES, CLUB_WORDS, NEGATIONS, SCOPE_NOUNS, SILENT, word_set
 
 _ORDINALS: Final = {
     "first": "1",
@@ -35,10 +36,13 @@ _ORDINALS: Final = {
     "sixth": "6",
     "seventh": "7",
 } | {f"{n}{'st' if n == 1 else 'nd' if n == 2 else 'rd' if n == 3 else 'th'}": str(n) for n in range(1, 11)}
+_NUMBERED: Final = re.compile(r"(\d{2,3})(?:st|nd|rd|th)$")
 _VERSUS: Final = re.compile(r"\s(?:vs?\.?|versus)\s")
 _AT: Final = re.compile(r"\s(?:vs?\.?|versus|at|@)\s")
 _ASKED: Final = re.compile(r"will (?:the )?(.+?) wins?\b(.*)$")
-_END_OF_NAME: Final = re.compile(r"\s-\s|[:?(\[|]|\s(?:winner|who wins|moneyline|match|game)\b")
+_END_OF_NAME: Final = re.compile(
+    r"\s-\s|[:?(\[|]|\s(?:winner|who wins|moneyline|match|game|professional|fight|ends? in a (?:draw|tie))\b"
+)
 _TYPED: Final = re.compile(r"\d|" + "|".join(sorted(MONTHS, key=len, reverse=True)))
 
 
@@ -46,8 +50,8 @@ _TYPED: Final = re.compile(r"\d|" + "|".join(sorted(MONTHS, key=len, reverse=Tru
 class Title:
     """What a market's titles say. `words` are spelled and in order, without times, numbers and silent words; `order`
     keeps all spelled words; `names` are the two sides of an "A vs B" title, `subject` the one that it asks about
-    ("Will A win the A vs B match?"), `tail` the words around them; `clubs` says that a side is named like a football
-    club."""
+    ("Will A win the A vs B match?"), `tail` the words around them, `asked` whom a title without two sides asks about;
+    `clubs` says that a side is named like a football club."""
 
     words: tuple[str, ...]
     order: tuple[str, ...]
@@ -61,6 +65,7 @@ class Title:
     subject: tuple[str, ...] = ()
     tail: frozenset[str] = frozenset()
     clubs: bool = False
+    asked: tuple[str, ...] = ()
 
 
 def parse(text: str, subtitle: str = "", *, at_is_versus: bool = False) -> Title:
@@ -79,7 +84,9 @@ def parse(text: str, subtitle: str = "", *, at_is_versus: bool = False) -> Title
     order = spell(rest)
     negations, next_word, kept = 0, "", []
     for index, word in enumerate(order):
-        if word in SILENT:
+        if word == "no" and index + 1 < len(order) and (not index or order[index - 1] in ("will", "be")):
+            negations += 1
+        elif word in SILENT:
             if word == "next" and index + 1 < len(order):
                 next_word = order[index + 1]
         elif word in NEGATIONS:
@@ -91,12 +98,15 @@ def parse(text: str, subtitle: str = "", *, at_is_versus: bool = False) -> Title
         else:
             kept.append(word)
     _ordinals(order, scopes, kept)
+    _ceremonies(order, whens, kept)
+    _extremes(order, figures, kept)
     versus = _versus(folded, at_is_versus)
     if versus.names and figures:
         figures = [figure for figure in figures if str(figure.value) not in versus.raw]
     return Title(
         tuple(kept), tuple(order), tuple(dict.fromkeys(whens)), tuple(dict.fromkeys(figures)), frozenset(scopes), tuple(clocks),
         negations, next_word, versus.names, versus.subject, versus.tail, not versus.raw.isdisjoint(CLUB_WORDS),
+        () if versus.names else _asked(folded),
     )  # fmt: skip
 
 
@@ -114,6 +124,25 @@ def _ordinals(order: Sequence[str], scopes: set[str], kept: list[str]) -> None:
             for used in (word, order[index + 1]):
                 if used in kept:
                     kept.remove(used)
+
+
+def _ceremonies(order: Sequence[str], whens: list[When], kept: list[str]) -> None:
+    """ "98th Academy Awards" names a year."""
+    for word, following in pairwise(order):
+        found = _NUMBERED.match(word) if following in CEREMONIES else None
+        if found:
+            whens.append(When("year", (CEREMONIES[following] + int(found.group(1)), 0, 0)))
+            kept.remove(word)
+
+
+def _extremes(order: Sequence[str], figures: list[Figure], kept: list[str]) -> None:
+    """ "How high will it get — 120,000 or above" asks whether it reaches a level, "how low" whether it dips to one."""
+    for asked, sign, word in (("high", ">", "reach"), ("low", "<", "dip")):
+        if ("how", asked) in pairwise(order) and "get" in order and figures:
+            if any(figure.compare.rstrip("=") != sign for figure in figures):
+                continue
+            figures[:] = [replace(figure, compare="touch") for figure in figures]
+            kept[:] = [word if kept_word == asked else kept_word for kept_word in kept]
 
 
 def _typed(
@@ -232,6 +261,12 @@ def _versus(folded: str, at_is_versus: bool) -> _Versus:
         return _NOT_VERSUS
     tail = frozenset(word for word in spell(tokens(f"{before} {after}")) if word not in SILENT)
     return _Versus(names, _name(subject), tail, frozenset(tokens(f"{left} {right}")))
+
+
+def _asked(folded: str) -> tuple[str, ...]:
+    """Whom "Will A win …?" asks about."""
+    found = _ASKED.match(folded) if folded.startswith("will ") else None
+    return _name(found.group(1)) if found else ()
 
 
 def _name(text: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def topic_of(words: frozenset[str], title: Title) -> str:
         return "game"
     if words & _ASSETS and (title.figures or "up" in words):
         return "asset"
-    if "fed" in words or ("rate" in words and words & {"cut", "hike", "hold", "bank"}):
+    if "fed" in words or (words & {"rate", "decision", "meet"} and words & {"cut", "hike", "hold", "bank"}):
         return "rate"
     if words & _WEATHER:
         return "weather"

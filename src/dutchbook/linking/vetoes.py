@@ -3,6 +3,7 @@ a market by name."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,8 @@ from dutchbook.linking.reading import Reading
 from dutchbook.linking.vetoes_figures import figure_vetoes
 from dutchbook.linking.vetoes_when import date_vetoes
 from dutchbook.linking.vetoes_words import compare_words
-from dutchbook.linking.words_tables import STAGES
+from dutchbook.linking.words import fold, spell, tokens
+from dutchbook.linking.words_tables import SILENT, STAGES
 
 PRICE_GAP: Final = 100_000
 """Ten cents, in millionths: a larger gap between two markets said to be one has always been a difference in their
@@ -46,7 +48,9 @@ def compare(first: Reading, second: Reading) -> Comparison:
     figures, flips = figure_vetoes(first, second)
     vetoes += [Veto(code, text) for code, text in figures]
     vetoes += _scopes(first, second)
-    flips += words.flips + (first.title.negations + second.title.negations) % 2
+    chosen, turned = _chosen(first, second)
+    vetoes += chosen
+    flips += turned + words.flips + (first.title.negations + second.title.negations) % 2
     return Comparison(tuple(vetoes), related=True, flips=flips)
 
 
@@ -75,6 +79,30 @@ def price_gap(first: Reading, second: Reading, *, inverse: bool) -> list[Veto]:
             f"prices are {gap / 10_000:.0f} cents apart; read both rules before believing that they are one question",
         )
     ]
+
+
+def _chosen(first: Reading, second: Reading) -> tuple[list[Veto], int]:
+    """The outcomes that YES stands for, where both titles name both: the same one, or one of "A or B" each."""
+    picks = [_pick(reading) for reading in (first, second)]
+    if not all(picks) or picks[0] & picks[1] or not (picks[0] <= second.words and picks[1] <= first.words):
+        return [], 0
+    if any(_of_two(reading.listing.title) for reading in (first, second)):
+        return [], 1
+    one, other = (" ".join(sorted(pick)) for pick in picks)
+    return [Veto("entity", f"YES stands for {one} on one, for {other} on the other")], 0
+
+
+def _of_two(title: str) -> bool:
+    """Whether a title offers "A or B" and no third: what stands before a comma ahead of them is a clause, not a name."""
+    before, either, _ = title.partition(" or ")
+    clause = re.split(r"[:?]", before)[-1].rpartition(",")[0]
+    return bool(either) and (not clause.strip() or bool(SILENT & set(tokens(fold(clause)))))
+
+
+def _pick(reading: Reading) -> frozenset[str]:
+    listing = reading.listing
+    named = listing.subtitle or (listing.outcomes[0] if len(listing.outcomes) == len(("yes", "no")) else "")
+    return frozenset(spell(tokens(fold(named)))) & reading.words
 
 
 def _scopes(first: Reading, second: Reading) -> list[Veto]:

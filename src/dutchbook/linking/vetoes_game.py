@@ -3,18 +3,30 @@ likeness of codes alone: a code must be equal, or the titles must name both side
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from dutchbook.linking.reading import Reading
-from dutchbook.linking.reading_codes import TWO_WAY, GameCode, alike, pair_codes
-from dutchbook.linking.reading_title import parse
+from dutchbook.linking.reading_codes import GameCode, pair_codes, place_of
+from dutchbook.linking.reading_lines import count_needed, player, stat
+from dutchbook.linking.reading_when import MONTHS
 from dutchbook.linking.vetoes_figures import figure_vetoes
+from dutchbook.linking.vetoes_names import (
+    named_place,
+    names_of,
+    names_order,
+    namesakes,
+    one_name,
+    order_by_one,
+    sisters,
+    straight,
+    told_otherwise,
+    told_side,
+)
+from dutchbook.linking.vetoes_told import start_vetoes, together
 from dutchbook.linking.words import fold, spell, tokens
-from dutchbook.linking.words_tables import BODIES, DISTINGUISHERS, EVENT_WORDS, PERIODS, word_set
-
-SAME_START: Final = 6 * 3_600 * 1_000_000_000
-"""Two starts further apart than this are two games of a doubleheader, not one."""
+from dutchbook.linking.words_tables import BODIES, EVENT_WORDS, PERIODS, SILENT, STAGES, word_set
 
 _PLAIN: Final = EVENT_WORDS | BODIES | {"win", "match", "game", "moneyline", "result", "who"}
 
@@ -39,17 +51,35 @@ def compare_games(first: Reading, second: Reading) -> Pairing:
         if one.league != other.league:
             return Pairing((("entity", f"leagues {one.league} and {other.league}"),), related=False)
         order = pair_codes(one, other)
-    by_names = _names_order(first, second)
+    by_names = names_order(first, second)
+    told_by_names = order is None and by_names is not None
     if order is None and by_names is not None:
         order = by_names, False
     if order is None:
+        order = order_by_one(first, second)
+    if order is None:
         return Pairing((("entity", _sides_text(first, second)),), related=False)
-    if by_names is not None and by_names != order[0] and not order[1]:
-        vetoes.append(("polarity", "the codes and the titles disagree about which side is which"))
+    if not order[1]:
+        by_codes = order[0] if told_by_names else order[0] * straight(first) * straight(second)
+        vetoes += namesakes(first, second, by_codes if by_names is None else by_names)
+        if not told_by_names and sisters(first, second, order[0]):
+            vetoes.append(("entity", f"two teams of one place: {_sides_text(first, second)}"))
+        if by_names is not None and by_names != by_codes:
+            vetoes.append(("polarity", "the codes and the titles disagree about which side is which"))
     vetoes += _when(first, second)
+    for reading in (first, second):
+        if told_otherwise(reading):
+            vetoes.append(("polarity", f"{reading.listing.id} and its venue's own target name different sides"))
     if one is not None and other is not None:
+        props = stat(one), stat(other)
+        if all(props):
+            vetoes += _props(first, second, props)
+            return Pairing(tuple(vetoes), related=True, flips=int(one.turned != other.turned), exact=order[1])
         vetoes += _kinds(one, other)
-        flips = _flips(one, other, order[0], vetoes)
+        places = place_of(one), place_of(other)
+        if told_by_names:
+            places = _place_by_names(first), _place_by_names(second)
+        flips = _flips(one, other, places, order[0], vetoes)
         if flips is None:
             vetoes.append(("polarity", "which side YES stands for was not read on both venues"))
             flips = 0
@@ -84,16 +114,29 @@ def _kinds(one: GameCode, other: GameCode) -> list[tuple[str, str]]:
     return vetoes
 
 
+def _props(first: Reading, second: Reading, stats: tuple[str, str]) -> list[tuple[str, str]]:
+    """Two markets on what a player does in one game: the player, what is counted, and from which count on."""
+    if stats[0] != stats[1]:
+        return [("kind", f"one counts {stats[0]}, the other {stats[1]}")]
+    who = tuple(reading.told.player or player(reading.listing.title) for reading in (first, second))
+    if len(who[0]) < MIN_NAME or who[0] != who[1]:
+        return [("entity", f"players {' '.join(who[0]) or 'unread'} and {' '.join(who[1]) or 'unread'}")]
+    counts = count_needed(first.title), count_needed(second.title)
+    if counts[0] != counts[1]:
+        return [
+            ("line", f"one pays above {counts[0] or 'an unread count'}, the other above {counts[1] or 'an unread one'}")
+        ]
+    return []
+
+
+MIN_NAME: Final = 2
+"""Words that a player's name has at least: a surname alone is shared by too many."""
+
+
 def _when(first: Reading, second: Reading) -> list[tuple[str, str]]:
-    vetoes: list[tuple[str, str]] = []
-    one, other = first.game, second.game
-    if one is not None and other is not None and one.day and other.day and one.day != other.day:
-        vetoes.append(("date", f"games of {one.day} and {other.day}"))
-    starts = first.listing.starts_ns, second.listing.starts_ns
-    if starts[0] is not None and starts[1] is not None and abs(starts[0] - starts[1]) > SAME_START:
-        vetoes.append(("date", "the starts are hours apart: two games of the same sides"))
+    vetoes = start_vetoes(first, second)
     days = [_days(reading) for reading in (first, second)]
-    if days[0] and days[1] and not days[0] & days[1] and not vetoes:
+    if days[0] and days[1] and not days[0] & days[1] and not vetoes and not together(first, second):
         vetoes.append(("date", "the titles name different days"))
     years = [{when.end[0] for when in reading.title.whens if when.end[0]} for reading in (first, second)]
     if years[0] and years[1] and not years[0] & years[1]:
@@ -109,78 +152,37 @@ def _days(reading: Reading) -> set[tuple[int, int]]:
     return days
 
 
-def _flips(one: GameCode, other: GameCode, order: int, vetoes: list[tuple[str, str]]) -> int | None:
-    """0 for the same side, 1 for the opposite one, None when it was not read. A draw makes no opposite sides."""
+def _flips(
+    one: GameCode, other: GameCode, at: tuple[int | None, int | None], order: int, vetoes: list[tuple[str, str]]
+) -> int | None:
+    """0 for the same side, 1 for the opposite one, None when it was not read. A draw makes no opposite sides.
+
+    `at` are the places of the sides that YES stands for, among the codes or among the names, as `order` is told by them.
+    """
     sides = one.side, other.side
+    turned = int(one.turned != other.turned)
+    if one.kind == other.kind == "btts":
+        return turned
     if not sides[0] or not sides[1]:
-        return 0 if not sides[0] and not sides[1] else None
+        return turned if not sides[0] and not sides[1] else None
     if sides[0] == sides[1] and sides[0] in ("over", "under", "draw"):
-        return 0
+        return turned
     if set(sides) == {"over", "under"}:
-        return 1
+        return 1 - turned
     if "draw" in sides or "over" in sides or "under" in sides:
         vetoes.append(("kind", f"YES is {sides[0]} on one, {sides[1]} on the other"))
         return 0
-    at = _place(one), _place(other)
     if at[0] is None or at[1] is None:
         return None
     same = (at[0] == at[1]) == (order == 1)
     if same:
-        return 0
-    if one.kind != "winner" or one.league not in TWO_WAY or one.draws or other.draws:
+        return turned
+    if turned or one.kind != "winner" or not (one.two_way or other.two_way) or one.draws or other.draws:
         vetoes.append(
             ("polarity", "the sides differ, and with a draw or a handicap one side's loss is not the other's win")
         )
         return 0
     return 1
-
-
-def _place(game: GameCode) -> int | None:
-    if game.teams:
-        return game.teams.index(game.side) if game.side in game.teams else None
-    if game.blob.startswith(game.side) and not game.blob.endswith(game.side):
-        return 0
-    return 1 if game.blob.endswith(game.side) and not game.blob.startswith(game.side) else None
-
-
-def _names_order(first: Reading, second: Reading) -> int | None:
-    """1 when both titles name the same two sides in the same order, -1 when turned round, None when they do not."""
-    one, other = names_of(first), names_of(second)
-    if not one or not other:
-        return None
-    straight = _one_name(one[0], other[0]), _one_name(one[1], other[1])
-    turned = _one_name(one[0], other[1]), _one_name(one[1], other[0])
-    dated = first.game is not None and second.game is not None and first.game.day == second.game.day != ""
-    for places, sign in ((straight, 1), (turned, -1)):
-        if min(places) > 0 and (max(places) == 2 or dated):
-            return sign
-    return None
-
-
-def names_of(reading: Reading) -> tuple[tuple[str, ...], ...]:
-    """The two sides as the title names them, or as the title of the event does."""
-    if reading.title.names or not reading.listing.event_title:
-        return reading.title.names
-    return parse(reading.listing.event_title, at_is_versus=reading.game is not None).names
-
-
-def _one_name(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    """2 for equal names, 1 when one is the beginning or the end of the other, 0 otherwise."""
-    if one == other:
-        return 2
-    short, long = sorted((one, other), key=len)
-    if len(short) == len(long):
-        if short[:-1] == long[:-1] and min(len(short[-1]), len(long[-1])) == 1 and short[-1][0] == long[-1][0]:
-            return 1
-        return 0
-    extra = (
-        long[len(short) :]
-        if long[: len(short)] == short
-        else long[: -len(short)]
-        if long[-len(short) :] == short
-        else ()
-    )
-    return 1 if extra and not DISTINGUISHERS & set(extra) and min(map(len, extra)) > 1 else 0
 
 
 def _tails(first: Reading, second: Reading) -> list[tuple[str, str]]:
@@ -197,6 +199,13 @@ def _tails(first: Reading, second: Reading) -> list[tuple[str, str]]:
                 vetoes.append(("kind", f"one asks for the {game.kind} by its code, the other does not say so"))
     staged = {word for scope in first.title.scopes for word in scope.split()}
     left = {word for word in one ^ other if word in PERIODS or word in _MARKETS} - staged
+    contests = [
+        {word for word in said - _AROUND - _MARKETS - _TOTALS if _names_a_contest(word)} for said in (one, other)
+    ]
+    if all(contests) and not contests[0] & contests[1]:
+        vetoes.append(
+            ("entity", f"one is of {' '.join(sorted(contests[0]))}, the other of {' '.join(sorted(contests[1]))}")
+        )
     if one & _TOTALS and other & _TOTALS:
         left -= _TOTALS | _COUNTED
     if left:
@@ -206,6 +215,16 @@ def _tails(first: Reading, second: Reading) -> list[tuple[str, str]]:
 
 _TOTALS: Final = frozenset({"o/u", "over", "under", "total"})
 """Words that ask for a total; which side of it is told by the number's comparison."""
+
+
+def _names_a_contest(word: str) -> bool:
+    return word[0].isalpha() and word[:3] not in MONTHS and not _BEST_OF.match(word)
+
+
+_BEST_OF: Final = re.compile(r"bo\d+$")
+
+_AROUND: Final = SILENT | PERIODS | STAGES | {"card", "main", "professional", "fight", "bo", "best"}
+"""Words around two sides that name no contest."""
 
 _COUNTED: Final = frozenset({"point", "goal", "run"})
 
@@ -225,10 +244,9 @@ def _flips_by_names(first: Reading, second: Reading, order: int, vetoes: list[tu
         return 0 if sides[0] == sides[1] else _unread(vetoes)
     if (sides[0] == sides[1]) == (order == 1):
         return 0
-    if any(
-        reading.title.clubs or (reading.game and (reading.game.draws or reading.game.league not in TWO_WAY))
-        for reading in (first, second)
-    ):
+    games = [reading.game for reading in (first, second) if reading.game is not None]
+    clubs = first.title.clubs or second.title.clubs
+    if clubs or any(game.draws for game in games) or (games and not any(game.two_way for game in games)):
         vetoes.append(("polarity", "the sides differ, and with a draw one side's loss is not the other's win"))
         return 0
     return 1
@@ -246,10 +264,13 @@ def _unread(vetoes: list[tuple[str, str]]) -> int:
 def _side_by_names(reading: Reading) -> str:
     """ "0" or "1" for the first or second name, "draw", or "" for a whole event."""
     names, listing = names_of(reading), reading.listing
-    if listing.event and listing.id == listing.event:
+    if listing.event and listing.id == listing.event and not listing.outcomes:
         return ""
+    told_place = told_side(reading)
+    if told_place is not None:
+        return str(told_place)
     if reading.title.subject:
-        places = [str(at) for at, name in enumerate(names) if _one_name(reading.title.subject, name)]
+        places = [str(at) for at, name in enumerate(names) if one_name(reading.title.subject, name)]
         return places[0] if len(places) == 1 else ""
     told = listing.subtitle or (
         listing.outcomes[0] if listing.outcomes and listing.outcomes[0].lower() != "yes" else ""
@@ -258,13 +279,20 @@ def _side_by_names(reading: Reading) -> str:
         words = tuple(tokens(fold(told)))
         if spell(list(words)) == ["draw"]:
             return "draw"
-        places = [str(at) for at, name in enumerate(names) if _one_name(words, name)]
+        places = [str(at) for at, name in enumerate(names) if one_name(words, name)]
         if len(places) == 1:
             return places[0]
+    if "draw" in reading.title.tail and not told:
+        return "draw"
     if reading.game is not None and reading.game.side:
-        place = _place(reading.game)
         if reading.game.side == "draw":
             return "draw"
-        if place is not None and alike(reading.game.side[:1], names[place][0][:1]):
-            return str(place)
+        place = named_place(reading.game.side, names)
+        return "" if place is None else str(place)
     return "0"
+
+
+def _place_by_names(reading: Reading) -> int | None:
+    """The place among the names of the side that YES stands for; None when it was not read."""
+    side = _side_by_names(reading)
+    return int(side) if side in ("0", "1") else None

@@ -13,6 +13,9 @@ from dutchbook.linking.reading_when import MONTHS, When
 
 _TICKER_TIME: Final = re.compile(r"-(\d{2})(?:([A-Z]{3})(\d{2})?)?(?=-|$)")
 _RECURRING: Final = frozenset({"politics", "award", "season", "game"})
+_CLOSE: Final = 16 * 60
+"""When the exchanges of New York close, as minutes of the day: a title that says "close" need not say the hour."""
+
 _NEW_YORK: Final = timedelta(hours=5)
 """Winter offset: enough to tell a day that ends at 23:59 in New York from the next day in UTC."""
 
@@ -107,7 +110,8 @@ def _against_silence(spoken: tuple[When, ...], silent: Reading, recurring: bool)
                 if recurring:
                     continue
                 return f"only one says {when}"
-            if not any(known[0] == year or (known[0] == year + 1 and known[1] in (0, 1, 2)) for known in days):
+            early = (1, 2) if when.kind == "season" else (0, 1, 2)
+            if not any(known[0] == year or (known[0] == year + 1 and known[1] in early) for known in days):
                 return f"one says {when}, the other's own dates say {days[0][0]}"
             if not recurring and not any(known[1:] in ((12, 31), (1, 1)) or known[1] == 0 for known in days):
                 return f"only one says {when}"
@@ -140,6 +144,8 @@ def _apart(first: Reading, second: Reading) -> bool:
 
 def _clock_vetoes(first: Reading, second: Reading) -> list[tuple[str, str]]:
     one, other = set(first.title.clocks), set(second.title.clocks)
+    if one ^ other == {_CLOSE} and all("close" in reading.words for reading in (first, second)):
+        return []
     if one == other or first.topic == second.topic == "game":
         return []
     text = [

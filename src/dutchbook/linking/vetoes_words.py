@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from dutchbook.linking.reading import Reading
+from dutchbook.linking.vetoes_spelling import respelled
 from dutchbook.linking.words import LONGEST_TITLE, fold, spell, tokens
 from dutchbook.linking.words_tables import (
     ACTIONS,
@@ -27,6 +28,9 @@ from dutchbook.linking.words_tables import (
 
 WIDE_TEXT: Final = 3_000
 """Characters of rules that are searched for a name's missing part; longer rules are read no further."""
+
+TOPIC_WORDS: Final = {"rate": frozenset({"meet", "decision", "rate"})}
+"""Words that one side may leave out when both ask for what a central bank decides."""
 
 MISSING_PARTS: Final = 3
 """Words left over beyond which nobody looks for them in the other side's rules: it is another question."""
@@ -52,6 +56,14 @@ def compare_words(first: Reading, second: Reading) -> Words:
         return Words(related=False)
     words = Words(related=True)
     left, right = _without_around(one - shared, other - shared, shared, one | other)
+    for topic, around in TOPIC_WORDS.items():
+        if first.topic == second.topic == topic:
+            left, right = left - around, right - around
+    if "cpi" in shared:
+        left, right = left - {"hike"}, right - {"hike"}
+    if first.topic == second.topic == "award":
+        _awarded(left, right)
+    respelled(left, right, first.title.order, second.title.order)
     if (left & {"remain"} and right & {"out"}) or (left & {"out"} and right & {"remain"}):
         left, right = left - {"remain", "out"}, right - {"remain", "out"}
         words.flips += 1
@@ -66,6 +78,16 @@ def compare_words(first: Reading, second: Reading) -> Words:
     if one_next and other_next and one_next != other_next:
         words.vetoes.append(("kind", f'"next {one_next}" is not "next {other_next}"'))
     return words
+
+
+def _awarded(left: set[str], right: set[str]) -> None:
+    """ "Oscar for Best Picture?" asks who wins it; "nominations" and "nominated" are one."""
+    for here, there in ((left, right), (right, left)):
+        if "nominate" in here and "nominee" in there:
+            here.discard("nominate")
+            there.discard("nominee")
+        if "win" in here and not there & ACTIONS:
+            here.discard("win")
 
 
 def _without_around(

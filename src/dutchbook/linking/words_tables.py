@@ -45,7 +45,10 @@ def _spellings() -> dict[str, str]:
         "eliminate": "eliminates eliminated elimination",
         "cut": "cuts decrease decreases decreased lower lowers lowered cutting",
         "hike": "hikes hiked raise raises raised increase increases increased",
-        "hold": "holds unchanged pause maintain maintains",
+        "hold": "holds unchanged pause maintain maintains keep keeps",
+        "relegate": "relegated relegation relegates",
+        "promote": "promoted promotion promotes",
+        "grow": "grows growth grew growing",
         "visit": "visits visited",
         "meet": "meets met meeting",
         "die": "dies died death",
@@ -154,6 +157,24 @@ def _phrases() -> dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]
         "spx": "sp500",
         "nasdaq 100": "nasdaq100",
         "in the us": "us",
+        "no change": "hold",
+        "academy awards": "oscar",
+        "academy award": "oscar",
+        "primetime emmy": "emmy",
+        "this year": "",
+        "indian premier league": "ipl",
+        "song contest": "contest",
+        "name as": "be",
+        "nasdaq 100 ndx": "nasdaq100",
+        "s p 500 spx": "sp500",
+        "control the house": "win the house",
+        "control the senate": "win the senate",
+        "control of the house": "win the house",
+        "control of the senate": "win the senate",
+        "year over year": "yoy",
+        "month over month": "mom",
+        "annual inflation": "yoy cpi inflation",
+        "monthly inflation": "mom cpi inflation",
         "no 1": "number1",
         "number 1": "number1",
         "number one": "number1",
@@ -168,6 +189,9 @@ def _phrases() -> dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]
     }.items():
         first, *rest = phrase.split()
         table.setdefault(first, []).append((tuple(rest), tuple(replacement.split())))
+    for part in ("afc", "nfc", "al", "nl"):
+        for place in ("north", "south", "east", "west", "central"):
+            table.setdefault(part, []).append(((place, "division"), (part, place)))
     return {first: tuple(sorted(rows, key=lambda row: -len(row[0]))) for first, rows in table.items()}
 
 
@@ -179,7 +203,7 @@ SILENT: Final = word_set(
     " their its our who what which  when where how do does did has have had it with as from during there if"
     " than then into he she they them any some upon about  happen happens occur become party officially"
     " upcoming per get gets make makes vs versus  through until before after since end ends ending yes no get -"
-    " + $ o u next"
+    " + $ o u next many number exactly"
 )
 """Words that do not tell two questions apart by themselves (times and negations are read elsewhere)."""
 
@@ -195,14 +219,14 @@ CLUB_WORDS: Final = word_set("fc cf afc sc ssc ac as cd ud sv vfb vfl tsg ogc rc
 """Legal forms and prefixes of sports clubs."""
 
 BODIES: Final = word_set(
-    "nba nfl nhl mlb wnba mls fifa uefa ncaa ncaaf ncaab atp wta pga icc ufc f1 nascar ipl efl concacaf conmebol fide"
+    "nba nfl nhl mlb wnba mls fifa uefa ncaa ncaaf ncaab atp wta pga icc ufc f1 nascar ipl efl concacaf conmebol fide cricket"
 )
 """Competitions' governing bodies: one side may leave them out when the competition itself is named by both."""
 
 EVENT_WORDS: Final = word_set(
     "win champion finals election award prize season tournament competition contest official men trophy party"
     " candidate position role  person team office price value level usd dollar et est edt pst utc us time"
-    " annual edition"
+    " annual edition single midterm add"
 )
 """Words around an event's name that one side may leave out."""
 
@@ -215,8 +239,11 @@ IMPLIES: Final[dict[str, str]] = {
 }
 """A competition's name -> the body that runs it."""
 
-FRANCHISE_LEAGUES: Final = word_set("nba nfl nhl mlb wnba stanleycup superbowl worldseries")
+FRANCHISE_LEAGUES: Final = word_set("nba nfl nhl mlb wnba stanleycup superbowl worldseries afc nfc")
 """Leagues of franchises named by city and nickname, where one venue may leave the nickname out."""
+
+CEREMONIES: Final = {"oscar": 1928, "grammy": 1958, "emmy": 1948}
+"""An award whose ceremonies are numbered -> the year before the first, so that the 98th of 1928 is the one of 2026."""
 
 PLACEHOLDER_NOUNS: Final = (
     "Person",

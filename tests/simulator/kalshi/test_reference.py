@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dutchbook.simulator.exchange import MarketSpec
 from simulator.kalshi.member import DOLLAR, ONE, SECOND, T0, TICKER, Member, error_code, floor
 
 T0_S = T0 // SECOND
@@ -102,3 +103,31 @@ def test_reference_rows_are_filtered_and_paged() -> None:
     assert [row["id"] for row in ann.get("/structured_targets?ids=b")["structured_targets"]] == ["b"]
     assert ann.get("/series/fee_changes")["series_fee_change_arr"] == []
     assert len(ann.get("/series/fee_changes?show_historical=true")["series_fee_change_arr"]) == 1
+
+
+def test_listed_games_have_milestones_and_named_targets_and_nothing_else_has() -> None:
+    exchange, ann = floor()
+    assert ann.get("/milestones?limit=10")["milestones"] == []
+    for event, names, title in (
+        ("KXGAME-26NOV22AB", ("Alder", "Birch"), "Alder at Birch"),
+        ("KXCUP-26NOV22CD", ("Cedar", "Tie", "Dune"), "Cedar vs Dune"),
+    ):
+        for name in names:
+            spec = MarketSpec(
+                id=f"{event}-{name}", event=event, title=title, rules="", tick=10_000, taker_rate="1", opens_ns=T0,
+                closes_ns=T0 + 7_200 * SECOND, outcomes=(name, f"Not {name}"), starts_ns=T0 + 3_600 * SECOND,
+            )  # fmt: skip
+            exchange.list_market(spec, T0)
+    named = {row["id"]: row["name"] for row in ann.get("/structured_targets?page_size=2000")["structured_targets"]}
+    assert sorted(named.values()) == ["Alder", "Birch", "Cedar", "Dune"]
+    game, cup = ann.get("/milestones?limit=10")["milestones"]
+    sides = [tuple(named[row["details"][f"{at}_team_id"]] for at in ("home", "away")) for row in (game, cup)]
+    assert sides == [("Birch", "Alder"), ("Cedar", "Dune")]
+    assert (game["primary_event_tickers"], cup["type"]) == (["KXGAME-26NOV22AB"], "soccer_game")
+    markets = {row["ticker"]: row for row in ann.get("/markets?limit=100")["markets"]}
+    assert named[markets["KXCUP-26NOV22CD-Dune"]["custom_strike"]["soccer_team"]] == "Dune"
+    assert "custom_strike" not in markets["KXCUP-26NOV22CD-Tie"]
+    late = f"/milestones?limit=10&minimum_start_date={game['start_date'][:10]}T23:59:59Z"
+    assert ann.get(late)["milestones"] == []
+    page = ann.get("/structured_targets?page_size=3")
+    assert len(page["structured_targets"]) == 3 and page["cursor"]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from dutchbook.simulator.kalshi.happenings import market_row
 from dutchbook.simulator.kalshi.market import Event, Market, orderbook_row
 from dutchbook.simulator.kalshi.state import State
 from dutchbook.simulator.kalshi.text import Refusal, rfc3339
@@ -52,10 +53,18 @@ class Call:
         return self.text(name).lower() == "true"
 
     def page(
-        self, rows: Iterable[T], ordinal: Callable[[T], int], default: int, most: int, *, newest_first: bool
+        self,
+        rows: Iterable[T],
+        ordinal: Callable[[T], int],
+        default: int,
+        most: int,
+        *,
+        newest_first: bool,
+        size: str = "limit",
     ) -> tuple[list[T], str]:
-        """One page and the cursor of the next ("" at the end); `rows` come oldest first. Raises Refusal 400."""
-        limit = self.integer("limit", default, 1, most)
+        """One page and the cursor of the next ("" at the end); `rows` come oldest first. `size` names the parameter that
+        says how many rows a page has. Raises Refusal 400."""
+        limit = self.integer(size, default, 1, most)
         ordered = sorted(rows, key=ordinal, reverse=newest_first)
         if self.text("cursor"):
             try:
@@ -119,11 +128,11 @@ def markets(state: State, call: Call) -> dict[str, Any]:
         and call.text("mve_filter") != "only"
     ]
     shown, cursor = call.page(found, lambda market: market.ordinal, 100, 1000, newest_first=False)
-    return {"markets": [market.row() for market in shown], "cursor": cursor}
+    return {"markets": [market_row(market) for market in shown], "cursor": cursor}
 
 
 def market(state: State, call: Call) -> dict[str, Any]:
-    return {"market": state.desk.market(call.name).row()}
+    return {"market": market_row(state.desk.market(call.name))}
 
 
 def events(state: State, call: Call) -> dict[str, Any]:
@@ -142,12 +151,12 @@ def events(state: State, call: Call) -> dict[str, Any]:
 
 
 def _event_row(event: Event, nested: bool) -> dict[str, Any]:
-    return event.row() | ({"markets": [market.row() for market in event.markets]} if nested else {})
+    return event.row() | ({"markets": [market_row(market) for market in event.markets]} if nested else {})
 
 
 def event(state: State, call: Call) -> dict[str, Any]:
     found = _event(state, call.name)
-    rows = [market.row() for market in found.markets]
+    rows = [market_row(market) for market in found.markets]
     return {"event": _event_row(found, call.flag("with_nested_markets")), "markets": rows}
 
 

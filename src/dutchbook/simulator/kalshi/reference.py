@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from dutchbook.simulator.kalshi import happenings
 from dutchbook.simulator.kalshi.limits import DEFAULT, ENDPOINT_COSTS
 from dutchbook.simulator.kalshi.listing import Call, bad_parameter
 from dutchbook.simulator.kalshi.market import Market, PublicTrade
@@ -36,11 +37,13 @@ def milestones(state: State, call: Call) -> dict[str, Any]:
     """`limit` is required here (facts §6.3)."""
     if not call.text("limit"):
         raise bad_parameter("limit")
-    event, kind = call.text("related_event_ticker"), call.text("type")
+    event, kind, since = call.text("related_event_ticker"), call.text("type"), call.text("minimum_start_date")
     found = [
         (place, row)
-        for place, row in enumerate(state.milestones)
-        if (not event or event in row["related_event_tickers"]) and (not kind or row["type"] == kind)
+        for place, row in enumerate([*state.milestones, *happenings.milestone_rows(state)])
+        if (not event or event in row["related_event_tickers"])
+        and (not kind or row["type"] == kind)
+        and (not since or row["start_date"] >= since)
     ]
     shown, cursor = call.page(found, lambda pair: pair[0], 100, 500, newest_first=False)
     return {"milestones": [row for _, row in shown], "cursor": cursor}
@@ -48,8 +51,9 @@ def milestones(state: State, call: Call) -> dict[str, Any]:
 
 def structured_targets(state: State, call: Call) -> dict[str, Any]:
     ids = set(call.texts("ids"))
-    found = [(place, row) for place, row in enumerate(state.targets) if not ids or row["id"] in ids]
-    shown, cursor = call.page(found, lambda pair: pair[0], 100, 2000, newest_first=False)
+    rows = [*state.targets, *happenings.target_rows(state)]
+    found = [(place, row) for place, row in enumerate(rows) if not ids or row["id"] in ids]
+    shown, cursor = call.page(found, lambda pair: pair[0], 100, 2000, newest_first=False, size="page_size")
     return {"structured_targets": [row for _, row in shown], "cursor": cursor}
 
 

@@ -6,9 +6,10 @@ Source: Kalshi API documentation, market data.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -17,8 +18,10 @@ from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.errors import MalformedFrame
 from dutchbook.core.money import Price, Rate, Size, parse_rate
 from dutchbook.venues.kalshi.config import VENUE
-from dutchbook.venues.kalshi.fields import Instant, is_bid, nanoseconds, price_of, size_of
+from dutchbook.venues.kalshi.fields import UNREADABLE, Instant, is_bid, nanoseconds, price_of, size_of
 from dutchbook.venues.kalshi.rest import KalshiRest, segment
+
+T = TypeVar("T")
 
 _MILESTONES_A_PAGE: Final = ("limit", "500")
 _TARGETS_A_PAGE: Final = ("page_size", "2000")
@@ -80,12 +83,14 @@ class TradePrint(msgspec.Struct, frozen=True):
 
 
 class _MilestonesPage(msgspec.Struct):
-    milestones: list[Milestone]
+    """Rows stay raw: one unreadable milestone must not cost the page."""
+
+    milestones: list[msgspec.Raw]
     cursor: str | None = None
 
 
 class _TargetsPage(msgspec.Struct):
-    structured_targets: list[StructuredTarget]
+    structured_targets: list[msgspec.Raw]
     cursor: str | None = None
 
 
@@ -142,6 +147,8 @@ class _TradesPage(msgspec.Struct):
 
 
 _MILESTONES: Final = msgspec.json.Decoder(_MilestonesPage)
+_MILESTONE: Final = msgspec.json.Decoder(Milestone)
+_TARGET: Final = msgspec.json.Decoder(StructuredTarget)
 _TARGETS: Final = msgspec.json.Decoder(_TargetsPage)
 _SERIES_CHANGES: Final = msgspec.json.Decoder(_SeriesChanges)
 _CANDLES: Final = msgspec.json.Decoder(_Candles)
@@ -175,18 +182,23 @@ class KalshiReference:
     def __init__(self, rest: KalshiRest) -> None:
         self._rest = rest
 
-    async def milestones(self, event: str = "", kind: str = "") -> list[Milestone]:
-        """Happenings related to an event ticker and of a type (`football_game`), or all of them."""
+    async def milestones(self, event: str = "", kind: str = "", since_ns: int = 0) -> list[Milestone]:
+        """Happenings related to an event ticker, of a type (`football_game`) and not begun before a wall time, or all of
+        them. A row that cannot be read is left out."""
         params = [_MILESTONES_A_PAGE]
         params += [(name, value) for name, value in (("related_event_ticker", event), ("type", kind)) if value]
+        if since_ns:
+            params.append(
+                ("minimum_start_date", f"{datetime.fromtimestamp(since_ns // SECOND, UTC):%Y-%m-%dT%H:%M:%SZ}")
+            )
         pages = self._rest.pages("/milestones", params, _MILESTONES, "milestones")
-        return [row async for page in pages for row in page.milestones]
+        return _readable([raw async for page in pages for raw in page.milestones], _MILESTONE)
 
     async def structured_targets(self, ids: Sequence[str] = ()) -> list[StructuredTarget]:
-        """The named targets, or all of them."""
+        """The named targets (as many ids as fit one address), or all of them. A row that cannot be read is left out."""
         params = [_TARGETS_A_PAGE, *(("ids", each) for each in ids)]
         pages = self._rest.pages("/structured_targets", params, _TARGETS, "structured targets")
-        return [row async for page in pages for row in page.structured_targets]
+        return _readable([raw async for page in pages for raw in page.structured_targets], _TARGET)
 
     async def fee_changes(self, *, past: bool = False) -> list[FeeChange]:
         """Scheduled fee changes of series in order of time, `past` ones too if asked for.
@@ -232,6 +244,16 @@ class KalshiReference:
         params = [("ticker", market), ("min_ts", str(begins_ns // SECOND)), ("max_ts", str(ends_ns // SECOND))]
         pages = self._rest.pages(path, [*params, _TRADES_A_PAGE], _TRADES, "trades")
         return [trade_of(row) async for page in pages for row in page.trades]
+
+
+def _readable(rows: Iterable[msgspec.Raw], decoder: msgspec.json.Decoder[T]) -> list[T]:
+    found = []
+    for raw in rows:
+        try:
+            found.append(decoder.decode(raw))
+        except UNREADABLE:
+            continue
+    return found
 
 
 def _multiplier(value: Decimal) -> Rate:
