@@ -30,6 +30,8 @@ class BotApi:
         self.flood_s: list[int] = []
         """Each send takes one of these and answers 429 with it."""
         self.refuse_html = False
+        self.person: dict[str, Any] = {}
+        """Who writes; without it somebody with the chat's number and no user name."""
         self.url = ""
         self._updates: list[dict[str, Any]] = []
         self._number = 0
@@ -47,7 +49,7 @@ class BotApi:
         """Somebody presses a button below a message of the bot that was sent `age_s` ago."""
         query = {
             "id": "1",
-            "from": self._person(chat),
+            "from": self._from(chat),
             "chat_instance": "1",
             "data": data,
             "message": self._message("question", chat, age_s),
@@ -66,14 +68,13 @@ class BotApi:
             "message_id": self._number,
             "date": int(time.time()) - age_s,
             "chat": {"id": chat, "type": "private"},
-            "from": self._person(chat),
+            "from": self._from(chat),
             "text": text,
             "entities": entities,
         }
 
-    @staticmethod
-    def _person(chat: int) -> dict[str, Any]:
-        return {"id": chat, "is_bot": False, "first_name": "Ann"}
+    def _from(self, chat: int) -> dict[str, Any]:
+        return self.person or {"id": chat, "is_bot": False, "first_name": "Ann"}
 
     async def handle(self, request: web.Request) -> web.Response:
         """One call of a method."""

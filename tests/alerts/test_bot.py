@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,15 @@ import pytest
 
 from alerts.bot_api import CHAT, STRANGER, TOKEN, BotApi, telegram
 from alerts.serving import PATIENCE_S, alerts, until
+from dutchbook.alerts import replies, trades
+from dutchbook.core.clock import SECOND
 from dutchbook.core.errors import CredentialsError, SettingsError
 from dutchbook.core.facts import Alarmed, AnyFact, CashMoved, EngineStarted, EngineStopped, KillSwitchSet, TradeTurned
-from dutchbook.core.money import MICRO
+from dutchbook.core.money import MICRO, parse_micros
 from dutchbook.core.trade import Turn
 from dutchbook.ledger.journal import Identity, Journal
 from ledger.story import bought, opening, sent
+from web.serving import talking
 
 OWNER = Identity("paper", "intl", ("kalshi", "polymarket"), ("simulated",))
 LOSS = "daily loss $5.00 has reached its limit"
@@ -155,10 +159,63 @@ async def test_m45_stop_and_start_reach_the_ledger_and_are_told(tmp_path: Path) 
         # a start that comes late is not done: much may have happened since
         api.write("/start", age_s=600)
         await until(lambda: said(api, "Not started: this came"))
-        api.write("/start")
+        api.write("/start", age_s=-1)  # Telegram rounds down, and a person needs a second
         await until(lambda: said(api, "started: the next engine") and said(api, "New entries are taken again"))
         with switch(ledger) as settings:
             assert [each.on for each in settings] == [True, False]
+
+
+async def test_two_operators_press_stop_and_start_at_once_and_the_stop_wins(tmp_path: Path) -> None:
+    ledger = beginning(tmp_path / "ledger.db")
+    write(ledger, KillSwitchSet(True, "an old stop", "operator"))
+    async with telegram() as api, alerts(ledger, api):
+        # /start was on its way when the stop was booked: it had not been seen
+        api.write("/start", age_s=2)
+        await until(lambda: said(api, "Not started: operator stopped it in the moment you sent this"))
+        with switch(ledger) as settings:
+            assert [each.on for each in settings] == [True]
+
+
+@pytest.mark.parametrize(
+    ("username", "by"),
+    [("anna", "telegram:@anna"), ("", "telegram:77"), ("<b>anna", "telegram:77"), ("a" * 33, "telegram:77")],
+)
+async def test_who_commanded_stands_in_the_ledger_and_in_the_message(tmp_path: Path, username: str, by: str) -> None:
+    ledger = beginning(tmp_path / "ledger.db")
+    async with telegram() as api, alerts(ledger, api):
+        api.person = {"id": 77, "is_bot": False, "first_name": "<script>Anna", "username": username}
+        api.write("/stop")
+        await until(lambda: said(api, f"By {by}. No new entries"))
+        api.write("/start", age_s=-1)
+        await until(lambda: said(api, "New entries are taken again"))
+        with switch(ledger) as settings:
+            assert [(each.on, each.by) for each in settings] == [(True, by), (False, by)]
+
+
+async def test_a_command_that_breaks_is_answered_and_the_next_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = beginning(tmp_path / "ledger.db")
+    monkeypatch.setattr(replies, "profit", lambda now: 1 // 0)
+    async with telegram() as api, alerts(ledger, api) as log:
+        api.write("/pnl")
+        await until(lambda: said(api, "This failed; the log says why"))
+        assert any("ZeroDivisionError" in line for line in log.lines)
+        api.write("/balance")
+        await until(lambda: said(api, "<b>Balances</b>"))
+
+
+async def test_a_fact_that_cannot_be_put_into_words_does_not_silence_those_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = beginning(tmp_path / "ledger.db")
+    monkeypatch.setattr(trades, "executed", lambda *_: 1 // 0)
+    async with telegram() as api, alerts(ledger, api) as log:
+        write(ledger, *trade("t1"), Alarmed("breaker", "the next one"))
+        await until(lambda: said(api, "the next one"))
+        assert said(api, "A fact that cannot be put into words")
+        assert said(api, "<code>trade_turned</code>")
+        assert any("ZeroDivisionError" in line for line in log.lines)
 
 
 async def test_m45_start_after_a_loss_limit_stop_asks_first_and_an_old_question_is_void(tmp_path: Path) -> None:
@@ -209,6 +266,39 @@ async def test_m45_telegram_down_from_the_beginning_costs_nothing_but_the_messag
             assert api.sent == []
             api.down = False
             await until(lambda: said(api, "Executed: event t1"))
+
+
+async def test_m45_ten_minutes_without_telegram_cost_the_engine_nothing_and_a_digest_follows(tmp_path: Path) -> None:
+    """An engine with its stream, the real library, and ten minutes of the ledger's clock; the outbox's own ten minutes are in
+    test_outbox, in virtual time."""
+    ledger = beginning(tmp_path / "ledger.db")
+    async with telegram() as api, talking(ledger) as engine, alerts(ledger, api) as log:
+        await until(lambda: engine.stream.readers == 1)
+        api.down = True
+        now = time.time_ns()
+        for number in range(40):
+            facts = trade(f"t{number}")
+            at_ns = now - (600 - 15 * number) * SECOND
+            engine.journal.append(facts, at_ns)
+            engine.stream.announce(engine.journal.seq, at_ns, facts)
+            engine.publish("health", {"at_ns": at_ns})
+            # the alerts read and try to send meanwhile
+            await asyncio.sleep(0)
+        engine.record(Alarmed("breaker", "in the middle of it"))
+        # the engine has done all of it while Telegram has taken nothing; the alerts listen still, and have not piled up
+        await until(lambda: any("does not take messages" in line for line in log.lines))
+        assert (engine.stream.readers, api.sent) == (1, [])
+        cursor = ledger.with_name("ledger.db.alerts")
+        assert json.loads(cursor.read_bytes())["seq"] < engine.journal.seq - 100
+        api.down = False
+        await until(lambda: said(api, "messages in one") and said(api, "in the middle of it"))
+        everything = "\n".join(api.texts)
+        # what was on its way when the outage began is a digest of its own
+        counted = re.findall(r"✅ (\d+) executed, \+\$([\d.]+)", everything)
+        assert sum(int(number) for number, _ in counted) == 40
+        assert sum(parse_micros(amount) for _, amount in counted) == 40 * 130_000
+        assert len(api.sent) <= 4
+        await until(lambda: json.loads(cursor.read_bytes())["seq"] == engine.journal.seq)
 
 
 async def test_an_outage_and_a_flood_wait_lose_no_message(tmp_path: Path) -> None:

@@ -185,6 +185,7 @@ def test_m45_failed_tells_each_leg_s_reason() -> None:
     assert message.kind is Kind.FAILED
     assert "not filled: insufficient_resting_volume" in message.text
     assert "not filled: no match" in message.text
+    assert "Balances: Kalshi $" in message.text
 
 
 def test_m45_settlement_tells_each_payout_and_the_result_and_a_correction_is_told() -> None:

@@ -221,10 +221,12 @@ async def test_m45_beside_a_real_engine_the_chat_sees_trades_and_stops_it(tmp_pa
                 await until(lambda: said(api, "stopped: no new entries") and said(api, "KILL SWITCH"))
                 status = await asyncio.to_thread(dutchbook, "status", "--ledger", str(ledger), "--json", cwd=tmp_path)
                 assert status.json["kill_switch"] == "stopped from Telegram"
-                api.write("/start")
+                api.write("/start", age_s=-1)  # Telegram rounds down, and a person needs a second
                 await until(lambda: said(api, "started: new entries are taken again"))
                 demo.send_signal(signal.SIGINT)
                 await until(lambda: said(api, "Engine stopped"))
+                # no entries are promised while nobody is there to make them
+                await asked(api, "/status", "New entries: none, for no engine runs")
                 process.send_signal(signal.SIGTERM)
                 out, err = await asyncio.to_thread(process.communicate, timeout=60)
             assert process.returncode == 0, err

@@ -108,6 +108,26 @@ def test_m7_an_engine_that_serves_its_stream_is_seen(tmp_path: Path) -> None:
     assert "will be served" in surroundings.state_stream(ledger).text
 
 
+def test_m7_a_ledger_that_a_running_engine_holds_is_no_failure(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as engine:
+        engine.bind(str(state_path(ledger)))
+        engine.listen()
+        check = surroundings.ledger(ledger, Settings())
+    assert check.verdict == WARN and "an engine runs on it now" in check.text
+
+
+def test_m7_a_secrets_file_that_others_can_read_is_a_warning_with_its_fix(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    assert surroundings.secrets_file(path) == []
+    path.write_text("TELEGRAM_CHAT_ID=1\n", encoding="utf-8")
+    path.chmod(0o644)
+    (check,) = surroundings.secrets_file(path)
+    assert check.verdict == WARN and check.fix == f"chmod 600 {path}"
+    path.chmod(0o600)
+    assert surroundings.secrets_file(path) == []
+
+
 def test_m7_where_no_socket_can_be_made_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # root may write anywhere, so the other way to have no place: a folder that everybody may write to
     open_folder = tmp_path / "shared"

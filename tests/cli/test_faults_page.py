@@ -27,7 +27,8 @@ def test_a_broken_rule_would_stand_on_the_page() -> None:
         "generations": 3,
         "violations": 1,
         "first_failing_seed": 2,
-        "seeds_per_second": 5.0,
+        "seconds": 0.4,
+        "failures": [{"seed": 2, "rule": "a rule"}],
         "identities_sent_twice": 0,
         "false_ends": 0,
         "unhedged_seconds": 1.0,
@@ -35,6 +36,11 @@ def test_a_broken_rule_would_stand_on_the_page() -> None:
         "phases": {"settled": 3},
         "coverage": [["death", "locked", "kalshi", 7]],
     }
-    text = page({"run": run, "mutants": [{"mutant": "a slip", "caught_at": None, "rule": ""}]})
-    assert "**1 rules were broken**, first in seed 2" in text
+    found = [{"seed": 2, "rule": "a rule", "cause": "a reason"}]
+    slip = {"mutant": "a slip", "caught_at": None, "rule": ""}
+    text = page({"run": run, "earlier": run, "found": found, "mutants": [slip]})
+    assert text.count("**rules were broken in 1 of 2 seeds** (2)") == 2
+    assert "| 2 | a rule | a reason |" in text
+    # both runs count
+    assert "death × locked × kalshi (14)" in text
     assert "**not caught**" in text

@@ -71,7 +71,9 @@ def alarm_codes() -> set[str]:
 
 
 def test_every_alarm_of_the_source_has_a_row_and_every_row_its_alarm() -> None:
-    first = [line.split("|")[1] for line in TROUBLE.splitlines() if line.startswith("| ")]
+    # the reasons for which nothing is traded are no alarms
+    alarms = TROUBLE.partition("## Nothing is traded")[0]
+    first = [line.split("|")[1] for line in alarms.splitlines() if line.startswith("| ")]
     rows = {code for cell in first for code in re.findall(r"`([a-z_]+)`", cell)}
     codes = alarm_codes()
     assert len(codes) > 20

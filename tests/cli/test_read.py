@@ -49,8 +49,11 @@ def test_an_engine_that_publishes_runs_and_one_that_fell_silent_does_not(
     journal.set_gauge("health", ledgers.health(time.time_ns() - age_ns))
     # the writer stays: reading works beside a running engine
     told = dutchbook("status", "--ledger", BOOK, "--json", cwd=tmp_path).json
+    text = dutchbook("status", "--ledger", BOOK, cwd=tmp_path).out
     journal.close()
     assert told["engine"]["state"] == state
+    # the last figures of an engine that is gone are not told as if they were of now
+    assert ("no entries now" in text) == (state == "dead") and ("accepting new trades" in text) == (state == "running")
 
 
 def test_a_ledger_without_an_engine_says_that_none_has_run(tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ def test_the_text_has_bars_and_the_csv_the_trades(tmp_path: Path) -> None:
     assert ended.status == 0 and f"Sat 21 Nov  0.705  {GAIN * WIDTH}" in ended.out
     rows = list(csv.DictReader((tmp_path / "trades.csv").open()))
     assert [row["pnl"] for row in rows] == ["0.705000", "-0.440000", "0.705000", "0.000000"]
+    assert [row["result"] for row in rows] == ["settled", "rolled_back", "locked", "failed"]
+    assert rows[0]["legs"] == "kalshi:KXRAIN/yes polymarket:rain/no"
 
 
 def test_bars_are_to_scale_and_what_is_not_nothing_shows() -> None:

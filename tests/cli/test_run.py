@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from cli.console import PATIENCE_S, Venues, dutchbook, line_with, simulators, started
+from dutchbook.cli.doctor import FAIL
+from dutchbook.cli.examination import choices
+from dutchbook.cli.sides import check_money
+from dutchbook.core.errors import SettingsError
 from dutchbook.ledger.journal import Identity, Journal
+from dutchbook.settings import load
 
 LINKS = ("--links", "sim.json")
 KEY = "0x" + "1f" * 32
@@ -69,6 +74,62 @@ def test_no_secret_is_in_any_output_log_or_ledger(venues: Venues) -> None:
     written = b"".join(path.read_bytes() for path in venues.folder.glob("quiet.*"))
     shown = ended.out + ended.err + checked.out + checked.err + told.out + written.decode("latin-1")
     assert [secret for secret in venues.secrets() if secret in shown] == []
+
+
+REAL = {
+    "KALSHI_REST_URL": "https://external-api.kalshi.com/trade-api/v2",
+    "KALSHI_WS_URL": "wss://external-api-ws.kalshi.com/trade-api/ws/v2",
+}
+DEMO = {
+    "KALSHI_REST_URL": "https://external-api.demo.kalshi.co/trade-api/v2",
+    "KALSHI_WS_URL": "wss://demo-api.kalshi.co/trade-api/ws/v2",
+}
+LOCAL = {
+    "POLYMARKET_CLOB_URL": "http://127.0.0.1:9001",
+    "POLYMARKET_GAMMA_URL": "http://127.0.0.1:9001",
+    "POLYMARKET_DATA_URL": "http://localhost:9001",
+    "POLYMARKET_MARKET_WS_URL": "ws://127.0.0.1:9001/ws/market",
+    "POLYMARKET_USER_WS_URL": "ws://[::1]:9001/ws/user",
+}
+LIVE = {"DUTCHBOOK_MODE": "live", "EXECUTOR_ENABLED": "true"}
+
+
+@pytest.mark.parametrize(
+    ("env", "refused"),
+    [
+        ({**LIVE, **REAL, **LOCAL}, ["KALSHI_REST_URL https://external-api.kalshi.com", "POLYMARKET_CLOB_URL"]),
+        ({**LIVE, **DEMO}, ["KALSHI_REST_URL https://external-api.demo.kalshi.co", "POLYMARKET_CLOB_URL"]),
+        ({**LIVE, "KALSHI_WS_URL": "ws://localhost:1/ws"}, ["KALSHI_WS_URL ws://localhost:1/ws"]),
+        ({**LIVE, **DEMO, "KALSHI_REST_URL": "https://demo.kalshi.co.example.com/x", **LOCAL}, ["KALSHI_REST_URL"]),
+        ({**LIVE, **DEMO, **LOCAL}, []),
+        ({**LIVE, **REAL}, []),
+        ({**LIVE, **REAL, **LOCAL, "EXECUTOR_ENABLED": "false"}, []),
+        ({**REAL, **LOCAL, "DUTCHBOOK_MODE": "paper"}, []),
+    ],
+)
+def test_real_orders_with_play_money_at_one_address_and_real_money_at_another_are_refused(
+    env: dict[str, str], refused: list[str]
+) -> None:
+    settings = load(env)
+    if not refused:
+        check_money(settings)
+        return
+    with pytest.raises(SettingsError, match="play money beside real money") as raised:
+        check_money(settings)
+    assert all(word in str(raised.value) for word in refused)
+
+
+def test_mixed_money_ends_run_orders_and_doctor_before_anything_is_asked_or_written(folder: Path) -> None:
+    env = {**LIVE, **REAL, **LOCAL}
+    for words in (("run",), ("order", "buy", "kalshi:A", "yes", "1", "0.5")):
+        ended = dutchbook(*words, cwd=folder, env=env)
+        assert ended.status == 2, ended.err
+        assert "play money beside real money" in ended.err and "Traceback" not in ended.err
+    # taking an order out is never refused for this: without keys it gets as far as asking for them
+    assert dutchbook("order", "cancel", "abc.0.1", cwd=folder, env=env).status == 3
+    assert {path.name for path in folder.iterdir()} == {"links.jsonl"}
+    (line,) = [each for each in choices(load(env)) if each.name == "addresses"]
+    assert line.verdict == FAIL and "EXECUTOR_ENABLED=false" in line.text
 
 
 def test_live_without_the_second_key_runs_and_sends_nothing(venues: Venues) -> None:

@@ -49,9 +49,20 @@ async def test_a_person_signs_in_with_the_token_typed_or_behind_the_address(tmp_
 async def test_a_door_that_is_told_another_site_stays_here(tmp_path: Path) -> None:
     write(tmp_path / "ledger.db")
     async with page(tmp_path / "ledger.db") as served, chromium() as browser, window(browser) as tab:
-        await tab.goto(f"{served.url}/login?to=//evil.example/#{served.token}")
+        # a browser reads a tab as nothing and a backslash as a slash
+        for elsewhere in (
+            "//evil.example/",
+            "/%09/evil.example/",
+            "%5C%5Cevil.example",
+            "javascript:alert(1)",
+            "http://[",
+        ):
+            await tab.goto(f"{served.url}/login?to={elsewhere}#{served.token}")
+            await expect(tab.locator("main#main")).to_be_visible()
+            assert tab.url == f"{served.url}/", elsewhere
+        await tab.goto(f"{served.url}/login?to=/trades/cccc3333#{served.token}")
         await expect(tab.locator("main#main")).to_be_visible()
-        assert tab.url == f"{served.url}/"
+        assert tab.url == f"{served.url}/trades/cccc3333"
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK])
@@ -64,6 +75,13 @@ async def test_every_page_fits_its_window_and_can_be_reached_by_keyboard(tmp_pat
             await expect(tab.locator(".menu [aria-current=page]")).to_have_count(1)
             wide = await tab.evaluate("document.documentElement.scrollWidth")
             assert wide <= size[0], f"{path} is {wide} wide"
+            # a word that is broken in two, letter by letter, is not readable
+            broken = await tab.evaluate(
+                "[...document.querySelectorAll('.list a.mono, .list time')].filter(e => e.getClientRects().length > 1).length"
+            )
+            assert broken == 0, f"{path} breaks {broken} numbers or times"
+            here = await tab.locator(".menu [aria-current=page]").bounding_box()
+            assert here and here["x"] >= 0 and here["x"] + here["width"] <= size[0], "the menu hides the page one is on"
             unnamed = await tab.evaluate(
                 "[...document.querySelectorAll('button, a, input')].filter(e => !(e.textContent.trim() || e.ariaLabel || "
                 "e.labels?.length)).length"
@@ -97,6 +115,21 @@ async def test_stop_asks_first_and_start_brings_it_back(tmp_path: Path) -> None:
         await until(lambda: ledger.ledger.kill_switch is None)
 
 
+async def test_a_stop_that_did_not_arrive_stays_open_and_says_so(tmp_path: Path) -> None:
+    write(tmp_path / "ledger.db")
+    async with page(tmp_path / "ledger.db") as served, chromium() as browser, window(browser) as tab:
+        await sign_in(tab, served)
+        await tab.route("**/api/v1/commands/stop", lambda route: route.abort())
+        await tab.locator(".hero [data-open=stop]").click()
+        await tab.locator("#stop [data-do=stop]").click()
+        await expect(tab.locator("#stop .failed")).to_contain_text("nothing is known to be done")
+        await expect(tab.locator("#stop")).to_be_visible()
+        await tab.unroute("**/api/v1/commands/stop")
+        await tab.locator("#stop [data-do=stop]").click()
+        await expect(tab.locator("#stop")).to_be_hidden()
+        await expect(tab.locator(".hero h1")).to_have_text("Stopped")
+
+
 async def test_a_start_that_comes_after_anothers_stop_is_refused_and_said(tmp_path: Path) -> None:
     write(tmp_path / "ledger.db")
     async with page(tmp_path / "ledger.db") as served, chromium() as browser, window(browser) as tab:
@@ -108,6 +141,8 @@ async def test_a_start_that_comes_after_anothers_stop_is_refused_and_said(tmp_pa
             await other.post("/api/v1/commands/stop", json={"reason": "two"})
             await tab.locator("#start [data-do=start]").click()
             await expect(tab.locator(".toasts .bad")).to_contain_text("after you looked")
+            await expect(tab.locator("#start .failed")).to_contain_text("after you looked")
+            await tab.keyboard.press("Escape")
             await expect(tab.locator(".hero p").first).to_contain_text("two")
         assert served.room.live.view.ledger.kill_switch is not None
 

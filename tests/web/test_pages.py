@@ -9,11 +9,14 @@ import pytest
 
 from cli.ledgers import locked, write
 from dutchbook.core.clock import SECOND
-from dutchbook.core.facts import Alarmed, EngineStarted, TradeOpened
+from dutchbook.core.facts import Alarmed, EngineStarted, OrderMoved, TradeOpened, TradeTurned
 from dutchbook.core.money import Cash
+from dutchbook.core.order import OrderEvent
+from dutchbook.core.trade import Turn
 from dutchbook.ledger.journal import Journal
 from dutchbook.web.curve import POINTS, Point, picture, thin
 from dutchbook.web.words import cents, count, percent, signed, span, usd
+from ledger.story import opening, sent
 from web.serving import OWNER, page, row, talking, until
 
 PAGES = ("/", "/opportunities", "/trades", "/positions", "/pnl", "/signals", "/system")
@@ -86,6 +89,26 @@ async def test_the_api_tells_the_same(tmp_path: Path) -> None:
         assert len((await client.get("/api/v1/positions?all=true")).json()["legs"]) > 2
 
 
+async def test_m46_orders_that_are_out_and_those_that_ended_are_shown_with_their_reasons(tmp_path: Path) -> None:
+    write(tmp_path / "ledger.db")
+    async with page(tmp_path / "ledger.db") as served, served.client() as client:
+        told = (await client.get("/api/v1/orders")).json()
+        assert told["out"] == []
+        failed = next(each for each in told["ended"] if each["trade"] == "bbbb2222" and each["reason"])
+        assert (failed["filled"], failed["contracts"], failed["reason"]) == ("0.000000", "10.000000", "fok not filled")
+        assert "No order is out." in (await client.get("/positions")).text
+    async with talking(tmp_path / "live.db") as engine:
+        rests = OrderMoved("t", "t.0.1", OrderEvent.REST, venue_order_id="venue-7")
+        lost = OrderMoved("t", "t.1.1", OrderEvent.LOSE, reason="no answer <b>")
+        engine.record(opening("t"), TradeTurned("t", Turn.START), *sent("t"), rests, lost)
+        async with page(tmp_path / "live.db") as served, served.client() as client:
+            out = (await client.get("/api/v1/orders")).json()["out"]
+            assert [(each["order"], each["state"]) for each in out] == [("t.1.1", "unknown"), ("t.0.1", "resting")]
+            assert out[1]["venue_order_id"] == "venue-7"
+            text = (await client.get("/positions")).text
+            assert "2 out" in text and "no answer &lt;b&gt;" in text
+
+
 async def test_a_script_in_a_name_is_shown_as_text(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.db"
     opened, *rest = locked()
@@ -133,6 +156,11 @@ async def test_an_engine_without_a_stream_is_seen_through_its_file(tmp_path: Pat
     async with page(ledger) as served, served.client() as client:
         await until(lambda: served.room.live.value("health") is not None)
         assert (await client.get("/api/v1/status")).json()["engine"]["state"] == "running"
+        assert "<h1>Trading</h1>" in (await client.get("/")).text
+        journal.set_gauge("health", {**health, "books_live": 0})
+        await until(lambda: served.room.live.value("health")["books_live"] == 0)
+        blind = (await client.get("/")).text
+        assert "No live books" in blind and "nothing can be traded" in blind and ">trading<" not in blind
     journal.close()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,46 @@ async def test_who_missed_a_table_gets_the_whole_of_the_next(tmp_path: Path) -> 
                 newest.clear()
             newest |= {each["id"]: each["gap"] for each in told["set"]}
         assert newest == {"one#1": 4, "two#1": 4}
+
+
+async def test_m46_a_visitor_that_reads_nothing_holds_up_nobody_and_nothing_piles_up_for_it(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+    async with talking(ledger) as engine, page(ledger) as served, served.client() as client, AsyncExitStack() as opened:
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(("127.0.0.1", int(served.url.rpartition(":")[2])))
+        with slow:
+            asked = f"GET /api/v1/live?topics=opportunities HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {served.token}"
+            slow.sendall(f"{asked}\r\n\r\n".encode())
+            await until(lambda: served.room.live.visitors == 1)
+            program = await opened.enter_async_context(events(client, "/api/v1/live?topics=opportunities"))
+            published = 0
+            for number in range(16):
+                rows = [row(f"event-{n}", number, text="a long reason " * 400) for n in range(200)]
+                published += len(json.dumps(rows))
+                engine.table(rows)
+                await until(lambda n=number: served.room.live.table.get("event-0#1", {}).get("gap") == n)
+                # who reads has each of them at once, though the other has taken nothing yet
+                while (await wait_for(program, "rows"))["set"][0]["gap"] != number:
+                    pass
+            assert served.room.live.visitors == 2
+            held = 0
+            slow.settimeout(2)
+            with suppress(TimeoutError):
+                while b'"gap":15' not in (taken := await asyncio.to_thread(slow.recv, 1 << 20)):
+                    held += len(taken)
+        # what waited for it was a few tables, not all of them; the first it takes after those is the newest
+        assert held < published // 2, (held, published)
+
+
+async def test_a_page_number_that_is_none_is_the_first_page(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+    async with talking(ledger), page(ledger) as served, served.client() as client:
+        for about in ("9" * 40, "-1", "x", "\u0663", ""):
+            async with events(client, f"/push/trades?about={about}") as browser:
+                while (told := await wait_for(browser, "part"))["name"] != "trades":
+                    pass
+                assert "No trade in this ledger yet." in told["html"] or about == "\u0663"
 
 
 async def test_an_unknown_topic_is_refused_with_the_known_ones(tmp_path: Path) -> None:

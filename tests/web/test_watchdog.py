@@ -39,6 +39,7 @@ class Desk:
         self.dog = Watchdog(self.room, self.told.append, cancel=cancel)
 
     def obey(self, verb: str, arguments: Mapping[str, str], by: str) -> Answer:
+        assert by == "watchdog"
         self.asked.append((verb, arguments))
         if self.refusal:
             raise Skip(self.refusal)

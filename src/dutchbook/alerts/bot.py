@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from telegram import (
     LinkPreviewOptions,
     Message,
     Update,
+    User,
 )
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, RetryAfter, TelegramError
@@ -28,6 +30,7 @@ from telegram.ext import Application, CallbackQueryHandler, MessageHandler, filt
 
 from dutchbook.alerts.commands import ASKED, Commands, Reply
 from dutchbook.alerts.outbox import Later, Log, Unacceptable
+from dutchbook.alerts.service import BY
 from dutchbook.alerts.text import split
 from dutchbook.core.errors import CredentialsError, Retry
 
@@ -209,7 +212,7 @@ class Bot:
             return
         found = self._command(message)
         if found is not None:
-            await self._answer(await self._commands.answer(*found, _age_s(message.date)))
+            await self._answer(await self._commands.answer(*found, _age_s(message.date), _by(message.from_user)))
 
     async def _on_press(self, update: Update, _context: Any) -> None:
         query = update.callback_query
@@ -221,7 +224,8 @@ class Bot:
         with suppress(TelegramError):
             await query.edit_message_reply_markup(None)
         if (query.data or "").startswith(ASKED):
-            await self._answer(await self._commands.confirmed(query.data or "", _age_s(message.date)))
+            data, by = query.data or "", _by(query.from_user)
+            await self._answer(await self._commands.confirmed(data, _age_s(message.date), by))
 
     def _ours(self, chat_id: int) -> bool:
         """Whether it is the configured chat; others are counted, and nobody answers them."""
@@ -247,9 +251,15 @@ class Bot:
     def _on_polling_error(self, error: TelegramError) -> None:
         self._log.warning("Telegram's updates cannot be read", reason=self.hide(error))
 
-    async def _on_error(self, _update: object, context: Any) -> None:
+    async def _on_error(self, update: object, context: Any) -> None:
+        """A defect of ours: whoever asked is told, and does not wait for an answer."""
         error = context.error
         self._log.warning("a command failed", reason=f"{type(error).__name__}: {self.hide(error)}")
+        chat = update.effective_chat if isinstance(update, Update) else None
+        if chat is not None and chat.id == self._chat_id:
+            await self._answer(
+                Reply("❗ This failed; the log says why. <code>dutchbook stop</code> works on the machine.")
+            )
 
 
 async def find_chat(token: str, api_url: str) -> tuple[int, str]:
@@ -299,6 +309,14 @@ def _guarded(bot: Bot) -> Iterator[None]:
         for library, (handlers, propagate, level) in zip(libraries, before, strict=True):
             library.handlers, library.propagate = handlers, propagate
             library.setLevel(level)
+
+
+def _by(person: User | None) -> str:
+    """Who it is, as it stands in the ledger: `telegram:@anna`, or the account's number where it has no such name."""
+    if person is None:
+        return BY
+    name = person.username or ""
+    return f"{BY}:@{name}" if re.fullmatch(r"[A-Za-z0-9_]{1,32}", name) else f"{BY}:{person.id}"
 
 
 def _age_s(sent: datetime) -> float:

@@ -66,7 +66,7 @@ def status(now: Now) -> str:
     sign = "🛑" if switch is not None else "🟢" if running else "🔴"
     lines = [
         f"{sign} <b>{escaped(str(now.engine['text']))}</b> {escaped(now.tag)}",
-        "New entries: yes"
+        ("New entries: yes" if running else "New entries: none, for no engine runs; <code>dutchbook run</code> goes on")
         if switch is None
         else f"Stopped: {shortened(switch.reason)} (by {shortened(switch.by, 60)}); /start",
     ]

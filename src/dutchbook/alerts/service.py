@@ -21,6 +21,7 @@ from dutchbook.alerts.events import Teller
 from dutchbook.alerts.message import Kind, Message
 from dutchbook.alerts.outbox import Log, Outbox
 from dutchbook.alerts.replies import Limits, Now
+from dutchbook.alerts.text import escaped
 from dutchbook.alerts.trades import At, compose
 from dutchbook.bus import watchdog
 from dutchbook.bus.hearing import Hearing
@@ -76,6 +77,8 @@ class Service:
         self._seen = 0
         """The newest record that was looked at for a message."""
         self._summed = ""
+        self.stopped_ns = 0
+        """Wall time at which somebody stopped the engine last."""
         self._trouble = ""
         self.dog = watchdog.Watchdog(self.engine, self._bark, self._cancel if choices.cancel else None)
 
@@ -223,11 +226,21 @@ class Service:
         before = self._phases.get(name)
         if name in ledger.trades:
             self._phases[name] = ledger.trades[name].phase
+        if record.seq == self.view.stop_seq:
+            self.stopped_ns = record.at_ns
         if record.seq <= self._seen:
             return
         self._seen = record.seq
         teller = Teller(self.tag, self.choices.zone, self.choices.by_loss)
-        message = teller.tell(fact, record.seq, record.at_ns, before, ledger)
+        try:
+            message = teller.tell(fact, record.seq, record.at_ns, before, ledger)
+        except Exception as error:  # a fact that cannot be put into words must not silence those after it
+            kind = str(fact.__struct_config__.tag)
+            self._log.warning("a fact cannot be told", record=record.seq, fact=kind, reason=repr(error))
+            lines = [f"Record {record.seq}, <code>{escaped(kind)}</code>: see <code>dutchbook tail</code>."]
+            message = compose(
+                Kind.ALARM, "A fact that cannot be put into words", lines, At(record.seq, record.at_ns, self.tag)
+            )
         if message is not None:
             self.outbox.put(message)
 

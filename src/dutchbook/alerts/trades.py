@@ -93,6 +93,7 @@ def failed(trade: TradeBook, ledger: Ledger, at: At) -> Message:
     lines = [*_event(trade), *_legs(trade, ledger)]
     if trade.reason:
         lines.append(f"Why: {shortened(trade.reason)}")
+    lines += ["", balances(ledger.cash)]
     return compose(Kind.FAILED, f"Failed, nothing bought: {trade.opened.event}", lines, at, trade=trade.id)
 
 

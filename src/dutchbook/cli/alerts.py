@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from dutchbook.cli.output import note
+from dutchbook.cli.packages import install_line
 from dutchbook.core.errors import CredentialsError, SettingsError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def alerts(
     try:
         import telegram  # noqa: F401
     except ImportError:
-        raise SettingsError("Telegram needs more packages: pip install -r requirements/alerts.txt") from None
+        raise SettingsError(f"Telegram needs more packages: {install_line('alerts')}") from None
     import structlog
 
     from dutchbook.cli.interrupt import run_until_signal
@@ -62,7 +63,7 @@ def alerts(
         note("write anything to the bot now")
         found = asyncio.run(bot.find_chat(settings.secrets.telegram_bot_token.reveal(), settings.telegram.api_url))
         typer.echo(f"TELEGRAM_CHAT_ID={found[0]}")
-        note(f"that is the chat with {found[1]}")
+        note(f"that is the chat with {found[1] or 'somebody without a name'}")
         return
     token, chat_id = whom(settings)
     configure_logs(stream=sys.stderr, as_json=log_json, file=log_file)

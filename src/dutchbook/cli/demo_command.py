@@ -6,6 +6,7 @@ Reads no settings file, no `.env` and no secret variable. The demo itself is in 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections import deque
@@ -83,7 +84,7 @@ async def _play(
     configure_logs(stream=None, file=log, remember=events.append)
     if world is not None:
         note(f"going on with the demo that was killed: its venues still stand, its ledger is {ledger}")
-    note(f"watch it in a browser: dutchbook web --ledger {ledger}")
+    note(f"watch it in a browser: {own_name()} web --ledger {ledger}")
     screen.open()
     try:
         demo = await open_demo(seed, seconds, ledger, open_venue, world)
@@ -161,17 +162,22 @@ def report_lines(figures: Mapping[str, Any]) -> list[str]:
         lines += [f"            {mismatch}" for mismatch in figures["mismatches"]]
     if figures["failure"]:
         lines.append(f"failure     {figures['failure']}")
-    path = figures["ledger"]
+    path, command = figures["ledger"], own_name()
     return [
         *lines,
         "",
         f"ledger      {path}",
         f"log         {figures['log']}",
-        f"next        dutchbook trades --ledger {path}",
-        f"            dutchbook explain --ledger {path}",
-        f"            dutchbook journal verify --ledger {path}",
-        f"            dutchbook web --ledger {path}",
+        f"next        {command} trades --ledger {path}",
+        f"            {command} explain --ledger {path}",
+        f"            {command} journal verify --ledger {path}",
+        f"            {command} web --ledger {path}",
     ]
+
+
+def own_name() -> str:
+    """How this program is called again from here: `make demo` runs it where it is not on the path."""
+    return "dutchbook" if shutil.which("dutchbook") else sys.argv[0]
 
 
 def _dollars(text: str) -> str:

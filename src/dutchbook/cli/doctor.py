@@ -102,6 +102,7 @@ async def _examine(settings: Settings, links: Path | None, ledger: Path) -> list
     return [
         *look.choices(settings),
         *look.secrets(settings),
+        *around.secrets_file(Path(".env")),
         *(check for checks in venues for check in checks),
         look.links(links, settings, ledger),
         around.ledger(ledger, settings),

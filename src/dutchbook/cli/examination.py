@@ -11,6 +11,7 @@ from dutchbook.cli.doctor import FAIL, OK, WARN, Check, failed
 from dutchbook.cli.links import DEFAULT, given_links, registry_links
 from dutchbook.cli.output import ExitStatus, dollars
 from dutchbook.cli.sides import (
+    check_money,
     check_profile,
     check_region,
     kalshi_config,
@@ -46,10 +47,11 @@ def choices(settings: Settings) -> list[Check]:
     elif settings.mode is Mode.LIVE:
         fix = "set EXECUTOR_ENABLED=true when you mean it"
         found.append(Check("mode", WARN, "live, but the second key is not turned: `run` sends nothing", fix))
-    try:
-        check_profile(settings)
-    except DutchbookError as error:
-        found.append(failed("profile", error))
+    for name, check in (("profile", check_profile), ("addresses", check_money)):
+        try:
+            check(settings)
+        except DutchbookError as error:
+            found.append(failed(name, error))
     return [*found, _bet_size(settings)]
 
 

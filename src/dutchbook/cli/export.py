@@ -154,7 +154,7 @@ def as_csv(columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
+    text = "" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
     if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_amount(text):
         return "'" + text
     return text

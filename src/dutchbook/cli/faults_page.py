@@ -6,6 +6,7 @@ peers. The page shows nothing that is not in that file, and a test compares the 
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,11 +29,12 @@ def faults(
     alone: Annotated[Path | None, typer.Option(help="JSON of `dutchbook torture --alone --json`.")] = None,
     mutants: Annotated[Path | None, typer.Option(help="JSON of benchmarks/mutants.py.")] = None,
     peers: Annotated[Path | None, typer.Option(help="The tables of `dutchbook bench peers` as Markdown.")] = None,
+    earlier: Annotated[Path | None, typer.Option(help="JSON of the long run before that one.")] = None,
     commit: Annotated[str, typer.Option(help="What the runs were made on.")] = "",
 ) -> None:
     """Write docs/faults.md from docs/faults.json, after taking new results into it."""
     data = msgspec.json.decode(DATA.read_bytes()) if DATA.exists() else {}
-    for key, path in (("run", run), ("alone", alone), ("mutants", mutants)):
+    for key, path in (("run", run), ("earlier", earlier), ("alone", alone), ("mutants", mutants)):
         if path is not None:
             data[key] = _slim(msgspec.json.decode(_read(path)))
             if commit:
@@ -105,29 +107,45 @@ def _rules() -> list[str]:
 
 
 def _run(data: dict[str, Any]) -> list[str]:
-    run = data.get("run")
+    run, earlier = data.get("run"), data.get("earlier")
     if run is None:
         return []
+    commits = data.get("commits", {})
+    parts = ["## The long run", *_told(run, commits.get("run", ""))]
+    if earlier is not None:
+        parts += ["### The run before", *_told(earlier, commits.get("earlier", ""))]
+    if found := data.get("found"):
+        parts += [
+            "What it found, mended before the long run above; each seed is a test.",
+            "\n".join(
+                [
+                    "| seed | rule | what it was |",
+                    "|---|---|---|",
+                    *(f"| {one['seed']} | {one['rule']} | {one['cause']} |" for one in found),
+                ]
+            ),
+        ]
+    return parts
+
+
+def _told(run: dict[str, Any], on: str) -> list[str]:
+    """One run in two paragraphs."""
+    seeds = sorted({one["seed"] for one in run["failures"]})
     verdict = (
         "no rule was broken"
         if not run["violations"]
-        else f"**{run['violations']} rules were broken**, first in seed {run['first_failing_seed']}"
+        else f"**rules were broken in {len(seeds)} of {run['seeds']:,} seeds** ({', '.join(map(str, seeds))})"
     )
-    on = data.get("commits", {}).get("run", "")
     text = (
         f"`dutchbook torture --seeds {run['first_seed']}:{run['last_seed']}`{f' ({on})' if on else ''}: "
-        f"{run['seeds']:,} seeds, "
-        f"{run['trades']:,} trades, {run['orders']:,} orders, {sum(run['faults'].values()):,} faults, "
-        f"{run['generations']:,} "
-        f"processes: {verdict}. {run['seeds_per_second']} seeds a second on 2 cores. No identity was sent twice "
-        f"({run['identities_sent_twice']}); orders held for ended without a fill that had one: "
-        f"{run['false_ends']}. Legs stood "
-        f"unequal for {run['unhedged_seconds']:,.0f} virtual seconds in all, "
-        f"{run['unhedged_seconds'] / max(1, run['trades']):.2f} a "
-        f"trade; {run['naked']:,} trades were NAKED for a time."
+        f"{run['seeds']:,} seeds, {run['trades']:,} trades, {run['orders']:,} orders, {sum(run['faults'].values()):,} "
+        f"faults, {run['generations']:,} processes: {verdict}. {run['seeds'] / run['seconds']:.1f} seeds a second on 2 cores "
+        f"that other work shared. Orders sent twice: {run['identities_sent_twice']}; orders held for ended without a fill that "
+        f"had one: {run['false_ends']}. Legs stood unequal for {run['unhedged_seconds']:,.0f} virtual seconds in all, "
+        f"{run['unhedged_seconds'] / max(1, run['trades']):.2f} a trade; {run['naked']:,} trades were NAKED for a time."
     )
     ends = ", ".join(f"{count:,} {phase}" for phase, count in sorted(run["phases"].items(), key=lambda p: -p[1]))
-    return ["## The long run", text, f"The trades ended as: {ends}."]
+    return [text, f"The trades ended as: {ends}."]
 
 
 def _alone(data: dict[str, Any], words: dict[str, str]) -> list[str]:
@@ -178,7 +196,10 @@ def _coverage(data: dict[str, Any]) -> list[str]:
     from dutchbook.torture.kinds import BOTH, KINDS
 
     phases = ["executing", "partial", "hedging", "unwinding", "settling", "naked", "locked"]
-    counts = {(kind, venue, phase): count for kind, phase, venue, count in run["coverage"]}
+    runs = [one for one in (run, data.get("earlier")) if one is not None]
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for one in runs:
+        counts.update({(kind, venue, phase): count for kind, phase, venue, count in one["coverage"]})
     rows = ["| fault | leg at | " + " | ".join(phases) + " |", "|---" * (len(phases) + 2) + "|"]
     thin, cells, reasons = [], 0, set()
     for kind in KINDS:
@@ -198,7 +219,8 @@ def _coverage(data: dict[str, Any]) -> list[str]:
     short = f"Fewer than that: {', '.join(thin)}." if thin else "None has fewer."
     return [
         "## Coverage",
-        f"How often each fault struck while a trade with a leg at that venue was in each state, in the long run. "
+        "How often each fault struck while a trade with a leg at that venue was in each state, in the long "
+        f"run{'s' if len(runs) > 1 else ''}. "
         f"{cells - len(thin)} of {cells} cells that can occur were hit at least {ENOUGH} times. {short}",
         "· cannot occur, or only by the way (in brackets): " + "; ".join(sorted(reasons)) + ".",
         "\n".join(rows),

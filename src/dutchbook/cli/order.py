@@ -134,11 +134,13 @@ def _run(
 ) -> None:
     from dutchbook.cli.interrupt import run_interruptible
     from dutchbook.cli.logs import configure_logs
-    from dutchbook.cli.sides import check_profile
+    from dutchbook.cli.sides import check_money, check_profile
     from dutchbook.settings import load_here
 
     settings = load_here(os.environ, Path.cwd())
     check_profile(settings)
+    if may_rest:  # a new order: taking one out is never refused for the addresses' sake
+        check_money(settings)
     settings.require_secrets()
     configure_logs(stream=sys.stderr, as_json=False, file=None)
 

@@ -6,7 +6,7 @@ Everything is counted as `ledger.statistics` counts it. Amounts are decimal text
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any, Final
@@ -29,6 +29,7 @@ TRADE_COLUMNS: Final = (
     "closed",
     "settled",
     "phase",
+    "result",
     "type",
     "event",
     "link",
@@ -41,6 +42,12 @@ TRADE_COLUMNS: Final = (
     "pnl_is",
     "reason",
 )
+
+
+def _mode(identity: Mapping[str, str]) -> str:
+    """A demo's ledger is live and risks nothing: the report says so, as the page does."""
+    mode = identity.get("mode", "")
+    return f"{mode} on simulators" if identity.get("profile") == "simulators" else mode
 
 
 def report(journal: Journal, zone: ZoneInfo, days: Sequence[date]) -> dict[str, Any]:
@@ -57,7 +64,7 @@ def report(journal: Journal, zone: ZoneInfo, days: Sequence[date]) -> dict[str, 
     name = days[0].isoformat() if len(days) == 1 else f"{days[0]:%G-W%V}"
     return {
         "ledger": str(journal.path),
-        "mode": journal.identity().get("mode", ""),
+        "mode": _mode(journal.identity()),
         "zone": zone.key,
         "period": name,
         "from": days[0].isoformat(),

@@ -119,14 +119,14 @@ def _bars(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _trades(rows: Iterable[Mapping[str, Any]]) -> str:
-    head = ("opened (UTC)", "trade", "phase", "kind", "event", "bundles", "cost", "fees", "P&L", "")
+    head = ("opened (UTC)", "trade", "result", "kind", "event", "bundles", "cost", "fees", "P&L", "")
     return _table(
         head,
         (
             (
                 str(row["opened"])[:19].replace("T", " "),
                 row["trade"],
-                str(row["phase"]).replace("_", " "),
+                str(row["result"]).replace("_", " "),
                 row["type"],
                 row["event"],
                 count(row["bundles"]),

@@ -21,7 +21,7 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     found = [
         f"{told['period']} ({told['from']} to {told['to']}, days in {told['zone']}), mode {told['mode']}, {told['ledger']}",
         "",
-        f"realised     {amount(total['realised'])} from {total['settled']} settled{wins}; "
+        f"realised     {amount(total['realised'])} from {total['settled']} settled or sold early{wins}; "
         f"roll-backs {amount(total['rollback_losses'])}",
         f"locked       {amount(total['locked_profit'])} still to be paid, of trades that locked in this time",
         f"fees         {amount(total['fees'])}",
@@ -38,7 +38,7 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     if told["trades"]:
         found += [*_trades(told["trades"]), ""]
     for moved in told["cash_moved"]:
-        found.append(f"cash         {moved['pool']} {amount(moved['amount'])} {moved['kind']} {moved['note']}".rstrip())
+        found.append(f"cash moved   {moved['pool']} {amount(moved['amount'])} {moved['kind']} {moved['note']}".rstrip())
     found += [f"alarm        {code} ({times})" for code, times in told["alarms"].items()]
     if not told["trades"] and not told["cash_moved"] and not told["alarms"]:
         found.append("nothing happened in this time")
@@ -60,14 +60,14 @@ def bars(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _trades(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    head = ("trade", "opened (UTC)", "phase", "type", "event", "bundles", "cost", "fees", "P&L", "which is")
+    head = ("trade", "opened (UTC)", "result", "type", "event", "bundles", "cost", "fees", "P&L", "which is")
     return grid(
         head,
         (
             (
                 row["trade"],
                 str(row["opened"])[:19].replace("T", " "),
-                row["phase"],
+                row["result"].replace("_", " "),
                 row["type"],
                 row["event"],
                 count(row["bundles"]),

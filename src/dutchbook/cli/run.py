@@ -65,11 +65,12 @@ def run(
     from dutchbook.cli.interrupt import run_interruptible
     from dutchbook.cli.links import given_links
     from dutchbook.cli.logs import configure_logs
-    from dutchbook.cli.sides import check_profile
+    from dutchbook.cli.sides import check_money, check_profile
     from dutchbook.settings import load_here
 
     settings = load_here(os.environ, Path.cwd())
     check_profile(settings)
+    check_money(settings)
     settings.require_secrets()
     given = given_links(links, settings, ledger or settings.ledger_path)
     configure_logs(stream=sys.stderr, as_json=log_json, file=log_file)

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 GEOBLOCK_URL = "https://polymarket.com/api/geoblock"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+DEMO_HOST = "demo.kalshi.co"
+OLD_DEMO_HOST = "demo-api.kalshi.co"
+"""Kalshi's demo exchange: play money. Source: Kalshi API documentation, demo environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,33 @@ def check_profile(settings: Settings) -> None:
         raise SettingsError(
             "profile (DUTCHBOOK_PROFILE): us needs Polymarket US, which this version has no adapter for; "
             "use intl where your accounts may, or wait"
+        )
+
+
+def check_money(settings: Settings) -> None:
+    """Raises SettingsError when real orders would go out with play money at one address and real money at another.
+
+    A bundle of which one leg is simulated is no bundle but a bet. Every address counts, those for reading too: a price
+    of a simulator must not be answered with an order at the real venue.
+    """
+    if not settings.sends_real_orders:
+        return
+    kalshi, polymarket = settings.kalshi, settings.polymarket
+    addresses = {
+        "KALSHI_REST_URL": kalshi.rest_url,
+        "KALSHI_WS_URL": kalshi.ws_url,
+        "POLYMARKET_CLOB_URL": polymarket.clob_url,
+        "POLYMARKET_GAMMA_URL": polymarket.gamma_url,
+        "POLYMARKET_DATA_URL": polymarket.data_url,
+        "POLYMARKET_MARKET_WS_URL": polymarket.market_ws_url,
+        "POLYMARKET_USER_WS_URL": polymarket.user_ws_url,
+    }
+    play = [f"{name} {url}" for name, url in addresses.items() if play_money(url)]
+    real = [f"{name} {url}" for name, url in addresses.items() if not play_money(url)]
+    if play and real:
+        raise SettingsError(
+            f"live with both keys turned, and play money beside real money: {', '.join(play)} against {', '.join(real)}; "
+            "name simulators (or Kalshi's demo exchange) everywhere or nowhere, or set EXECUTOR_ENABLED=false"
         )
 
 
@@ -167,6 +197,12 @@ def identity(settings: Settings) -> Identity:
 def on_this_machine(url: str) -> bool:
     """Whether an address is a loopback one: a simulator."""
     return urlsplit(url).hostname in _LOOPBACK
+
+
+def play_money(url: str) -> bool:
+    """Whether no money is behind an address: a simulator on this machine, or Kalshi's demo exchange."""
+    host = urlsplit(url).hostname or ""
+    return on_this_machine(url) or host in (DEMO_HOST, OLD_DEMO_HOST) or host.endswith("." + DEMO_HOST)
 
 
 class _Geoblock(msgspec.Struct):

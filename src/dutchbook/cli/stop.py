@@ -101,7 +101,7 @@ def _command(path: Path, verb: str, arguments: Mapping[str, str]) -> Answer | No
     return answer
 
 
-def stop_alone(path: Path, then: str, reason: str) -> Answer:
+def stop_alone(path: Path, then: str, reason: str, by: str = BY) -> Answer:
     """The switch into the ledger itself; then, to cancel, an engine that only serves this."""
     from dutchbook.core.facts import Alarmed, KillSwitchSet
     from dutchbook.ledger.inbox import Answer
@@ -109,14 +109,14 @@ def stop_alone(path: Path, then: str, reason: str) -> Answer:
     text = reason or "stopped by a person"
     with _own_ledger(path) as (journal, before):
         if before is None:
-            journal.append([KillSwitchSet(True, text, BY), Alarmed("kill_switch", text)], time.time_ns())
+            journal.append([KillSwitchSet(True, text, by), Alarmed("kill_switch", text)], time.time_ns())
     said = "stopped: no engine runs on this ledger, and the next one takes no new entries"
     if before is not None:
         said += f"; it was stopped already: {before.reason}"
     if then == "hold":
         return Answer(True, said)
     try:
-        cancelled = _cancel_alone(path, text)
+        cancelled = _cancel_alone(path, text, by)
     except DutchbookError as error:
         return Answer(False, f"{said}; but resting orders were not cancelled: {error}")
     said += f"; {cancelled.text}"
@@ -127,7 +127,7 @@ def stop_alone(path: Path, then: str, reason: str) -> Answer:
     return Answer(cancelled.done, said)
 
 
-def _cancel_alone(path: Path, reason: str) -> Answer:
+def _cancel_alone(path: Path, reason: str, by: str) -> Answer:
     """Connect as an order by hand does, and cancel what rests. Raises the errors of settings, venues and ledger."""
     import asyncio
 
@@ -145,13 +145,13 @@ def _cancel_alone(path: Path, reason: str) -> Answer:
 
     async def work() -> Answer:
         async with serving_engine(settings, [], path) as engine:
-            return await engine.commands.do("stop", {"then": "cancel", "reason": reason}, BY)
+            return await engine.commands.do("stop", {"then": "cancel", "reason": reason}, by)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work())
 
 
-def start_alone(path: Path, confirm: bool) -> Answer:
+def start_alone(path: Path, confirm: bool, by: str = BY) -> Answer:
     """Take the switch back in the ledger itself."""
     from dutchbook.core.facts import Commanded, KillSwitchSet
     from dutchbook.ledger.inbox import Answer
@@ -164,8 +164,8 @@ def start_alone(path: Path, confirm: bool) -> Answer:
             return Answer(
                 False, f"stopped by the loss limit ({switch.reason}): confirm that trading is to go on (--confirm)"
             )
-        taken = KillSwitchSet(False, f"taken back by {BY}", BY)
-        journal.append([Commanded("start", "{}", BY), taken], time.time_ns())
+        taken = KillSwitchSet(False, f"taken back by {by}", by)
+        journal.append([Commanded("start", "{}", by), taken], time.time_ns())
     return Answer(True, f"started: the next engine takes new entries (it was stopped: {switch.reason})")
 
 

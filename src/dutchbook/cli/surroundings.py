@@ -20,6 +20,7 @@ import msgspec
 from dutchbook.bus.place import state_path
 from dutchbook.cli.doctor import FAIL, OK, WARN, Check, failed
 from dutchbook.cli.output import ExitStatus
+from dutchbook.cli.packages import install_line
 from dutchbook.cli.sides import identity
 from dutchbook.core.errors import DutchbookError, LedgerError, MalformedFrame
 from dutchbook.core.transport import Request, Transport
@@ -35,6 +36,8 @@ def ledger(path: Path, settings: Settings) -> Check:
     """Openable for writing by this mode and account, and by nobody else now. A ledger that is not there yet is not made."""
     try:
         owner = identity(settings)
+        if _answers(state_path(path)):
+            return Check("ledger", WARN, f"{path}: an engine runs on it now, so a second `run` would be refused")
         if not path.exists():
             return _new_ledger(path)
         journal = Journal.write(path, owner)
@@ -60,6 +63,13 @@ def _folder(path: Path) -> Path:
     while not folder.exists():
         folder = folder.parent
     return folder
+
+
+def secrets_file(path: Path) -> list[Check]:
+    """A `.env` that other users of this machine can read; nothing where there is none, or it is closed."""
+    if not path.is_file() or not path.stat().st_mode & 0o077:
+        return []
+    return [Check("secrets file", WARN, f"{path} can be read by others on this machine", f"chmod 600 {path}")]
 
 
 def disk(path: Path) -> Check:
@@ -150,7 +160,7 @@ async def telegram(settings: Settings, transport: Transport) -> Check:
         fix = "write to the bot, then `dutchbook alerts --find-chat` tells TELEGRAM_CHAT_ID"
         return Check("telegram", WARN, f"@{bot.username} cannot reach the chat: {found}", fix)
     if importlib.util.find_spec("telegram") is None:
-        fix = "pip install -r requirements/alerts.txt"
+        fix = install_line("alerts")
         return Check("telegram", WARN, f"@{bot.username} is there, but `dutchbook alerts` needs more packages", fix)
     return Check("telegram", OK, f"@{bot.username} reaches the {found.type} chat; `dutchbook alerts` sends")
 

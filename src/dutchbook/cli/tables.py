@@ -50,14 +50,19 @@ def status(told: Row) -> list[str]:
         f"kill switch  {told['kill_switch'] or 'off'}",
     ]
     if health:
+        running = engine["state"] == "running"
+        entries = "accepting" if health["accepting"] else "not accepting"
         lines.append(
-            f"gauges       {engine['gauges_age_s']} s old: {'accepting' if health['accepting'] else 'not accepting'} new "
-            f"trades, {health['books_live']} of {health['books']} books live, {health['working']} trades under way"
+            f"gauges       {engine['gauges_age_s']} s old: {entries} new trades, "
+            f"{health['books_live']} of {health['books']} books live, {health['working']} trades under way"
+            if running
+            else f"gauges       its last ones, {engine['gauges_age_s']} s old: {health['books_live']} of "
+            f"{health['books']} books live, {health['working']} trades under way; no entries now"
         )
         for name, feed in health["feeds"].items():
             age = "never heard" if feed["age_ms"] is None else f"last frame {feed['age_ms']} ms before"
             lines.append(
-                f"  {name:20} {'up' if feed['up'] else 'down':5} {age}, {feed['frames']} frames, "
+                f"  {name:20} {('up' if feed['up'] else 'down') if running else 'off':5} {age}, {feed['frames']} frames, "
                 f"{feed['reconnects']} reconnects"
             )
     if told["funnel"]:
@@ -90,8 +95,8 @@ def positions(rows: Sequence[Row]) -> list[str]:
         "type",
         "roi %",
         "result",
-        "opened",
-        "settled",
+        "opened (UTC)",
+        "settled (UTC)",
         "winner",
         "realised",
         "orders",
@@ -124,7 +129,20 @@ def positions(rows: Sequence[Row]) -> list[str]:
 def trades(rows: Sequence[Row]) -> list[str]:
     if not rows:
         return ["no trades yet; `dutchbook explain` says why"]
-    head = ("trade", "opened", "result", "type", "event", "bundles", "cost", "fees", "expected", "P&L", "", "reason")
+    head = (
+        "trade",
+        "opened (UTC)",
+        "result",
+        "type",
+        "event",
+        "bundles",
+        "cost",
+        "fees",
+        "expected",
+        "P&L",
+        "which is",
+        "reason",
+    )
     return grid(
         head,
         (
@@ -165,7 +183,7 @@ def timeline(facts: Sequence[Row]) -> list[str]:
     rows = (
         (_time(fact["at"]), f"+{fact['after_ms']} ms", fact["fact"].replace("_", " "), _details(fact)) for fact in facts
     )
-    return grid(("at (UTC)", "after", "what", ""), rows)
+    return grid(("at (UTC)", "after", "what", "with"), rows)
 
 
 _SHOWN_ELSEWHERE = frozenset({"seq", "at", "after_ms", "fact", "trade"})
@@ -269,7 +287,9 @@ def explain(told: Row) -> list[str]:
     latest = {example["code"]: example for example in told["examples"]}
     if latest:
         lines += ["", "the latest of each:"]
-        lines += grid(("reason", "bundle", ""), ((code, one["bundle"], one["text"]) for code, one in latest.items()))
+        lines += grid(
+            ("reason", "bundle", "what it said"), ((code, one["bundle"], one["text"]) for code, one in latest.items())
+        )
     if told["alarms"]:
         lines += ["", "data alarms (a market's own YES and NO cost less than 1: bad data, never traded):"]
         lines += [f"{count:10}  {code}" for code, count in told["alarms"].items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from dutchbook.cli.output import note
+from dutchbook.cli.packages import install_line
 from dutchbook.core.errors import DutchbookError, SettingsError, Skip
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ def web(
     ] = None,
     host: Annotated[str, typer.Option(help="Where to listen; elsewhere than on this machine use TLS.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = PORT,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="Also answer to this name: of a proxy on this machine. May be repeated."),
+    ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Show everything, command nothing.")] = False,
     on_silence: Annotated[
         str, typer.Option(help="When a running engine falls silent for 10 s: alert, or cancel (also cancel-all).")
@@ -55,7 +61,7 @@ def web(
         import fastapi  # noqa: F401
         import uvicorn
     except ImportError:
-        raise SettingsError("the page needs more packages: pip install -r requirements/web.txt") from None
+        raise SettingsError(f"the page needs more packages: {install_line('web')}") from None
     from dutchbook.web.app import create_app
     from dutchbook.web.watchdog import Watchdog
 
@@ -65,7 +71,10 @@ def web(
     )
     room = make_room(path, settings, read_only=read_only, log_file=log_file, warnings=warnings)
     dog = Watchdog(room, _tell, cancel=on_silence == "cancel" and not read_only)
-    app = create_app(room, watchdog=dog)
+    # bound elsewhere it cannot know how it is called; here it can, and another site's name may not be made to point here
+    app = create_app(
+        room, watchdog=dog, names=LOOPBACK | {each.lower() for each in name or ()} if host in LOOPBACK else None
+    )
     config = uvicorn.Config(
         app,
         host=host,
@@ -79,6 +88,10 @@ def web(
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
     )
+    try:
+        config.load()
+    except OSError as error:  # of ssl too: the reason alone names no file
+        raise SettingsError(f"--tls-cert {tls_cert}, --tls-key {tls_key}: cannot be used ({error})") from None
     listening = _bind(config, host, port)
     for warning in warnings:
         note(f"warning: {warning}; use --tls-cert and --tls-key, or an SSH tunnel to 127.0.0.1")
@@ -90,7 +103,14 @@ def web(
     note(f"ledger {path}{', read-only' if read_only else ''}")
     typer.echo(f"{scheme}://{shown}:{taken}/login#{room.access.token}")
     sys.stdout.flush()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # the server takes both while it runs and hands them on when it has ended in order: that is a good end
+        signal.signal(number, _ended)
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _ended(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _bind(config: Any, host: str, port: int) -> Any:
@@ -138,16 +158,16 @@ def make_room(
     """Everything that the page of a ledger needs."""
     from dutchbook.cli.figures import NETTING
     from dutchbook.ledger.view import LedgerView
-    from dutchbook.web.access import Access, check_token, own_token
+    from dutchbook.web.access import own_access, read_access
     from dutchbook.web.live import Live
     from dutchbook.web.room import Room
 
     given = None if settings is None else settings.secrets.web_token
-    token = own_token(path) if given is None else check_token(given.reveal(), "DUTCHBOOK_WEB_TOKEN")
+    access = own_access(path) if given is None else read_access(given.reveal(), "DUTCHBOOK_WEB_TOKEN")
     return Room(
         live=Live(LedgerView(path, NETTING)),
         figures=LedgerFigures(settings),
-        access=Access(token),
+        access=access,
         command=lambda verb, arguments, by: obey(path, verb, arguments, by),
         read_only=read_only,
         log_file=log_file or path.with_suffix(".log"),
@@ -173,9 +193,9 @@ def obey(path: Path, verb: str, arguments: Mapping[str, str], by: str) -> Answer
 
         return decide(path, verb, arguments, by)[0]
     if verb == "stop":
-        return stop.stop_alone(path, arguments.get("then", "hold"), arguments.get("reason", ""))
+        return stop.stop_alone(path, arguments.get("then", "hold"), arguments.get("reason", ""), by)
     if verb == "start":
-        return stop.start_alone(path, arguments.get("confirm") == "yes")
+        return stop.start_alone(path, arguments.get("confirm") == "yes", by)
     raise Skip("no engine runs on this ledger: start it first")
 
 

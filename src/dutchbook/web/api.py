@@ -7,6 +7,7 @@ Reading needs the token or the cookie; a command from a browser also needs the p
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -92,25 +93,27 @@ def room_of(request: Request) -> Room:
     return room
 
 
-def signed_in(request: Request) -> bool:
-    """Whether a request carries the token or a valid cookie."""
+def signed_in(request: Request) -> str | None:
+    """Who it is, as the ledger names them, when a request carries a token or a valid cookie."""
     room = room_of(request)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
         now = time.time_ns()
         if room.access.locked(now):
             raise HTTPException(429, "too many wrong tokens; wait a minute")
-        if room.access.knows(token.strip()):
-            return True
-        room.access.failed(now)
-        return False
+        by = room.access.knows(token.strip())
+        if by is None:
+            room.access.failed(now)
+        return by
     return room.access.valid(request.cookies.get(COOKIE, ""), time.time_ns())
 
 
 async def visitor(request: Request) -> Room:
     """The room, for whoever may look. Raises 401."""
-    if not signed_in(request):
+    by = signed_in(request)
+    if by is None:
         raise HTTPException(401, "sign in first", {"WWW-Authenticate": "Bearer"})
+    request.state.by = by
     return room_of(request)
 
 
@@ -121,8 +124,16 @@ async def own_page(request: Request) -> None:
         raise HTTPException(403, "this request does not come from this page")
 
 
-async def operator(request: Request, room: Annotated[Room, Depends(visitor)]) -> Room:
-    """The room, for whoever may command. Raises 401 and 403."""
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where somebody commands from: the room, and their name in the ledger."""
+
+    room: Room
+    by: str
+
+
+async def operator(request: Request, room: Annotated[Room, Depends(visitor)]) -> Seat:
+    """The seat of whoever may command. Raises 401 and 403."""
     await own_page(request)
     if room.read_only:
         raise HTTPException(403, "this page is read-only: it was started with --read-only")
@@ -130,11 +141,11 @@ async def operator(request: Request, room: Annotated[Room, Depends(visitor)]) ->
         proof = request.headers.get("x-dutchbook-proof", "")
         if not room.access.proves(request.cookies.get(COOKIE, ""), proof):
             raise HTTPException(403, "the proof that this page asked is missing; load the page again")
-    return room
+    return Seat(room, request.state.by)
 
 
 Visitor = Annotated[Room, Depends(visitor)]
-Operator = Annotated[Room, Depends(operator)]
+Operator = Annotated[Seat, Depends(operator)]
 
 router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 
@@ -146,12 +157,13 @@ async def login(request: Request, response: Response, body: Login) -> Done:
     room, now = room_of(request), time.time_ns()
     if room.access.locked(now):
         raise HTTPException(429, "too many wrong tokens; wait a minute")
-    if not room.access.knows(body.token):
+    by = room.access.knows(body.token)
+    if by is None:
         room.access.failed(now)
         raise HTTPException(401, "this is not the token", {"WWW-Authenticate": "Bearer"})
     response.set_cookie(
         COOKIE,
-        room.access.session(now),
+        room.access.session(by, now),
         max_age=SESSION_S,
         httponly=True,
         samesite="strict",
@@ -205,6 +217,12 @@ async def positions(
 ) -> Plain:
     """What is held: by trade, and leg by leg."""
     return {**room.positions(), "legs": room.figures.positions(room.live.view.ledger, everything=everything)}
+
+
+@router.get("/orders", tags=["reading"])
+async def orders(room: Visitor) -> Plain:
+    """Orders that are out, and the newest that have ended; each with its reason. All others stand with their trades."""
+    return room.orders()
 
 
 @router.get("/pnl", tags=["reading"])
@@ -290,10 +308,10 @@ async def live(
     return StreamingResponse(pushes.topics(wanted), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def ask(room: Room, verb: str, arguments: dict[str, str], seen: int | None = None) -> Done:
+async def ask(seat: Seat, verb: str, arguments: dict[str, str], seen: int | None = None) -> Done:
     """Have a command done. 409 with the sentence when it was not, 503 when the ledger cannot be used."""
     try:
-        answer = await room.do(verb, arguments, seen)
+        answer = await seat.room.do(verb, arguments, seen, seat.by)
     except LedgerError as error:
         raise HTTPException(503, str(error)) from None
     except (Skip, DutchbookError) as error:
@@ -304,33 +322,33 @@ async def ask(room: Room, verb: str, arguments: dict[str, str], seen: int | None
 
 
 @router.post("/commands/stop", tags=["commands"])
-async def stop(room: Operator, body: Stop) -> Done:
+async def stop(seat: Operator, body: Stop) -> Done:
     """No new entries, until `start`."""
-    return await ask(room, "stop", {"then": body.then, **({"reason": body.reason} if body.reason else {})})
+    return await ask(seat, "stop", {"then": body.then, **({"reason": body.reason} if body.reason else {})})
 
 
 @router.post("/commands/start", tags=["commands"])
-async def start(room: Operator, body: Start) -> Done:
+async def start(seat: Operator, body: Start) -> Done:
     """Take the kill switch back; after a stop by the loss limit only with `confirm`."""
-    return await ask(room, "start", {"confirm": "yes"} if body.confirm else {}, body.seen)
+    return await ask(seat, "start", {"confirm": "yes"} if body.confirm else {}, body.seen)
 
 
 @router.post("/commands/reconcile", tags=["commands"])
-async def reconcile(room: Operator) -> Done:
+async def reconcile(seat: Operator) -> Done:
     """Compare the ledger with both venues now."""
-    return await ask(room, "reconcile", {})
+    return await ask(seat, "reconcile", {})
 
 
 @router.post("/trades/{trade}/{what}", tags=["commands"])
-async def repair(room: Operator, trade: TradeId, what: Literal["complete", "unwind", "hand_over"]) -> Done:
+async def repair(seat: Operator, trade: TradeId, what: Literal["complete", "unwind", "hand_over"]) -> Done:
     """Mend a trade: buy what is missing, sell the surplus (or all of a locked one), or take it over."""
-    if trade not in room.live.view.ledger.trades:
+    if trade not in seat.room.live.view.ledger.trades:
         raise HTTPException(404, f"there is no trade {trade}")
-    return await ask(room, f"trade_{what}", {"trade": trade, "reason": "asked for on the page"})
+    return await ask(seat, f"trade_{what}", {"trade": trade, "reason": "asked for on the page"})
 
 
 @router.post("/links", tags=["commands"])
-async def decide(room: Operator, body: Decision) -> Done:
+async def decide(seat: Operator, body: Decision) -> Done:
     """Approve, reject or suspend a link."""
     words = {"link": body.link, "reason": body.reason, "seen": body.seen}
-    return await ask(room, f"link_{body.turn}", {key: text for key, text in words.items() if text})
+    return await ask(seat, f"link_{body.turn}", {key: text for key, text in words.items() if text})

@@ -21,7 +21,7 @@ from dutchbook.web import api
 from dutchbook.web.access import COOKIE
 from dutchbook.web.pages import HERE, PAGES, Painter
 from dutchbook.web.room import Room
-from dutchbook.web.shield import Shield
+from dutchbook.web.shield import LOOPBACK, Shield
 from dutchbook.web.streaming import Pushes
 from dutchbook.web.watchdog import Watchdog
 
@@ -87,7 +87,7 @@ async def push(request: Request, name: str, about: Annotated[str, ABOUT] = "") -
         return Response(status_code=204)
     if name not in PAGES:
         raise HTTPException(404, "there is no such page")
-    if name == "trades" and not about.isdecimal():
+    if name == "trades" and not (about.isdecimal() and len(about) < 10):
         about = "0"
     pushes: Pushes = request.app.state.pushes
     stream = pushes.page(PAGES[name], about)
@@ -101,8 +101,8 @@ async def page(request: Request, name: str) -> Response:
     return _painted(request, name)
 
 
-def create_app(room: Room, *, watchdog: Watchdog | None = None) -> FastAPI:
-    """The application for one ledger. It starts to listen to the engine when it is served."""
+def create_app(room: Room, *, watchdog: Watchdog | None = None, names: frozenset[str] | None = LOOPBACK) -> FastAPI:
+    """The application for one ledger. It starts to listen to the engine when it is served. `names` as in `Shield`."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -140,7 +140,7 @@ def create_app(room: Room, *, watchdog: Watchdog | None = None) -> FastAPI:
     app.include_router(pages)
     app.add_exception_handler(StarletteHTTPException, _problem)
     app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_middleware(Shield)
+    app.add_middleware(Shield, names=names)
     return app
 
 

@@ -85,7 +85,15 @@ PAGES: Final[Mapping[str, Page]] = {
         ),
         Page("trades", "Trades", "trades", (Part("trades", ("ledger",), _trades),)),
         Page("trade", "Trade", "trades", (Part("trade", ("ledger", "exits"), lambda room, trade: room.trade(trade)),)),
-        Page("positions", "Positions", "positions", (Part("positions", HELD, lambda room, _: room.positions()),)),
+        Page(
+            "positions",
+            "Positions",
+            "positions",
+            (
+                Part("positions", HELD, lambda room, _: room.positions()),
+                Part("orders", ("ledger",), lambda room, _: room.orders()),
+            ),
+        ),
         Page("pnl", "P&L", "pnl", (Part("pnl", ("facts",), _profit),)),
         Page("links", "Links", "links", (Part("links", ("facts",), lambda room, standing: room.links(standing)),)),
         Page("link", "Link", "links", (Part("link", ("facts",), lambda room, link: room.link(link)),)),

@@ -24,9 +24,12 @@ from dutchbook.web.access import Access
 from dutchbook.web.curve import by_kind, curve
 from dutchbook.web.links import link_list, link_review
 from dutchbook.web.live import Live
+from dutchbook.web.orders import order_list
 from dutchbook.web.sources import Command, Figures
 
 LOG_BYTES: Final = 256 * 1024
+
+BY: Final = "web"
 
 
 @dataclass(slots=True)
@@ -47,8 +50,10 @@ class Room:
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
-    async def do(self, verb: str, arguments: Mapping[str, str], seen: int | None = None) -> Answer:
+    async def do(self, verb: str, arguments: Mapping[str, str], seen: int | None = None, by: str = BY) -> Answer:
         """Have the engine do something; one command at a time, so that the later of two operators is told what the first did.
+
+        `by` stands in the ledger with it.
 
         `start` with `seen`, the record up to which the operator had looked, is refused when somebody stopped the engine after
         that: a stop always wins. Raises Skip and the other errors of the tree.
@@ -59,7 +64,7 @@ class Room:
             if verb == "start" and seen is not None and view.stop_seq > seen:
                 raise Skip("somebody stopped the engine after you looked; look at the reason, then start again")
             try:
-                return await asyncio.to_thread(self.command, verb, arguments, "web")
+                return await asyncio.to_thread(self.command, verb, arguments, by)
             finally:
                 self.live.catch_up()
 
@@ -79,6 +84,9 @@ class Room:
             "engine": engine,
             "running": running,
             "accepting": bool(running and isinstance(health, dict) and health.get("accepting")),
+            "blind": bool(
+                running and isinstance(health, dict) and health.get("books") and not health.get("books_live")
+            ),
             "kill_switch": None if switch is None else {"reason": switch.reason, "by": switch.by},
             "failure": health.get("failure") if running and isinstance(health, dict) else None,
             "holding": (live.value("breakers") or {}).get("holding") if running else None,
@@ -161,6 +169,10 @@ class Room:
             "cost": format_micros(sum(-trade.pnl for trade in held)),
             "expected": format_micros(sum(trade.locked_profit for trade in held if trade.phase is Phase.LOCKED)),
         }
+
+    def orders(self) -> dict[str, Any]:
+        """Orders that are out, and the newest that have ended."""
+        return order_list(self.live.view.ledger)
 
     def profit(self) -> dict[str, Any]:
         """Profit and loss in all, by day and by kind, and the points of its curve; kept until there is a new fact."""

@@ -1,4 +1,4 @@
-"""What stands before every route: bodies of a bounded size, and headers that let the page load nothing but its own files.
+"""What stands before every route: the page's own names, bodies of a bounded size, headers that let it load its own files only.
 
 Plain ASGI, so that a body is refused while it comes, not when it has come.
 """
@@ -13,6 +13,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY: Final = 16 * 1024
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -33,10 +35,12 @@ class _TooLarge(Exception):
 
 
 class Shield:
-    """The middleware."""
+    """The middleware. `names` are the hosts that this page answers to, None for any: another site's name that was made to point
+    here (DNS rebinding) is no way in."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, names: frozenset[str] | None) -> None:
         self._app = app
+        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,14 +69,16 @@ class Shield:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refusal = JSONResponse({"detail": f"the body is larger than {LARGEST_BODY} bytes"}, status_code=413)
-
-        async def refuse() -> None:
+        async def refuse(status: int = 413, text: str = f"the body is larger than {LARGEST_BODY} bytes") -> None:
             nonlocal taken
             taken = 0
-            await refusal(scope, receive, guarded)
+            await JSONResponse({"detail": text}, status_code=status)(scope, receive, guarded)
 
-        length = dict(scope["headers"]).get(b"content-length", b"0")
+        headers = dict(scope["headers"])
+        if self._names is not None and _name(headers.get(b"host", b"")) not in self._names:
+            await refuse(421, "this page does not answer to that name; `dutchbook web --name` gives it another")
+            return
+        length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > LARGEST_BODY:
             await refuse()
             return
@@ -80,3 +86,11 @@ class Shield:
             await self._app(scope, counted, guarded)
         if taken > LARGEST_BODY and not begun:
             await refuse()
+
+
+def _name(host: bytes) -> str:
+    """The name in a Host header, without its port and in small letters."""
+    text = host.decode("latin-1").lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0]

@@ -17,7 +17,7 @@ class Watchdog(watchdog.Watchdog):
         self._tell = tell
 
     async def _cancel_all(self) -> str:
-        return (await self._room.do("stop", {"then": "cancel", "reason": watchdog.REASON})).text
+        return (await self._room.do("stop", {"then": "cancel", "reason": watchdog.REASON}, by="watchdog")).text
 
     def _show(self, text: str, shown: str) -> None:
         self._room.watchdog = shown

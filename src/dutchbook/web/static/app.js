@@ -187,6 +187,7 @@ function toast(text, good) {
   $(".toasts").append(node);
   setTimeout(() => node.remove(), good ? 6000 : 15000);
 }
+// what went wrong, or nothing
 async function command(url, body, method = "POST") {
   try {
     const answer = await fetch(url, {
@@ -197,11 +198,22 @@ async function command(url, body, method = "POST") {
     const told = await answer.json();
     const text = answer.ok ? told.text : typeof told.detail === "string" ? told.detail : "the request was refused";
     toast(text, answer.ok);
-    return answer.ok;
+    return answer.ok ? "" : text;
   } catch {
-    toast("The server does not answer: nothing is known to be done. Use `dutchbook stop` on the machine.", false);
-    return false;
+    const text = "The server does not answer: nothing is known to be done. Use `dutchbook stop` on the machine.";
+    toast(text, false);
+    return text;
   }
+}
+function failed(dialog, text) {
+  const old = $(".failed", dialog);
+  if (old) old.remove();
+  if (!text) return;
+  const node = document.createElement("p");
+  node.className = "failed";
+  node.setAttribute("role", "alert");
+  node.textContent = text;
+  $("form", dialog).append(node);
 }
 let asked = {};
 document.addEventListener("click", async (event) => {
@@ -211,6 +223,7 @@ document.addEventListener("click", async (event) => {
     const dialog = document.getElementById(button.dataset.open);
     asked = { ...button.dataset };
     $("form", dialog).reset();
+    failed(dialog, "");
     if (dialog.id === "start") {
       $("[data-why]", dialog).textContent = asked.why;
       $("[data-loss]", dialog).hidden = !asked.why.startsWith("daily loss");
@@ -226,16 +239,19 @@ document.addEventListener("click", async (event) => {
     event.preventDefault();
     const dialog = button.closest("dialog"), form = $("form", dialog);
     button.disabled = true;
+    let wrong = "";
     if (button.dataset.do === "stop") {
-      await command("/api/v1/commands/stop", { then: form.then.value, reason: form.reason.value });
+      wrong = await command("/api/v1/commands/stop", { then: form.then.value, reason: form.reason.value });
     } else if (button.dataset.do === "start") {
-      await command("/api/v1/commands/start", { confirm: form.confirm.checked, seen: Number(asked.seen) });
+      wrong = await command("/api/v1/commands/start", { confirm: form.confirm.checked, seen: Number(asked.seen) });
     } else {
       const body = asked.body ? { ...JSON.parse(asked.body), ...(asked.reason ? { reason: form.reason.value } : {}) } : undefined;
-      await command(asked.url, body);
+      wrong = await command(asked.url, body);
     }
     button.disabled = false;
-    dialog.close();
+    // a dialog that goes away looks like a thing done
+    failed(dialog, wrong);
+    if (!wrong) dialog.close();
   } else if ("themeSwitch" in button.dataset) {
     theme(THEMES[(THEMES.indexOf(root.dataset.theme) + 1) % THEMES.length]);
   } else if ("logout" in button.dataset) {
@@ -244,5 +260,8 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// On a phone the menu is wider than the screen: the page one is on is brought into sight.
+const menu = $(".menu"), here = $(".menu [aria-current]");
+if (menu && here) menu.scrollLeft = here.offsetLeft - (menu.clientWidth - here.offsetWidth) / 2;
 times();
 listen();

@@ -2,6 +2,16 @@
 "use strict";
 const form = document.getElementById("login"), said = document.getElementById("said");
 
+// Only an address of this page, never another site: read as the browser reads it, which leaves tabs and line ends out.
+function target(to) {
+  try {
+    const url = new URL(to, location.origin);
+    return url.origin === location.origin ? url.href : "/";
+  } catch {
+    return "/";
+  }
+}
+
 async function enter(token) {
   said.textContent = "";
   try {
@@ -9,9 +19,7 @@ async function enter(token) {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token }),
     });
     if (answer.ok) {
-      const to = new URLSearchParams(location.search).get("to") || "/";
-      // only a path of this page: never another site
-      location.replace(/^\/(?![/\\])/.test(to) ? to : "/");
+      location.replace(target(new URLSearchParams(location.search).get("to") || "/"));
       return;
     }
     const told = await answer.json();
