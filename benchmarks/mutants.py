@@ -70,10 +70,10 @@ MUTANTS = (
         "self._pay(leg.plan.pool, -sign * cash)",
     ),
     Mutant(
-        "absence is taken for a cancel",
-        "execution/decide.py",
-        "            if len(evidence) >= policy.absences_needed and not row.fills:",
-        "            if row.absences and not row.fills:",
+        "absence is taken for a cancel at once",
+        "engine/desk.py",
+        "            absence_margin_ns={n: s.trading.capabilities.absence_margin_ns for n, s in venues.items()},",
+        "            absence_margin_ns=dict.fromkeys(venues, 0),",
     ),
     Mutant(
         "a lost answer is taken for a refusal",

@@ -8,6 +8,7 @@ Needs the packages of requirements/test.txt and a Chromium (CHROMIUM, or /usr/bi
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -126,6 +127,48 @@ def main() -> None:
             ledger = new_ledger(where)
             time.sleep(given.seconds)
             _all(where, ledger, given.out, given.only)
+        if given.only is None:
+            review(where, given.out)
+
+
+def proposed(where: Path) -> Path:
+    """A ledger with the links that discovery finds at two simulators, for a person to review."""
+    with running("sim", "both", "--seed", "5", cwd=where) as simulators:
+        kalshi, polymarket = json.loads(address(simulators))["venues"]
+        rest = polymarket["rest_url"]
+        told = {
+            "KALSHI_REST_URL": kalshi["rest_url"],
+            "POLYMARKET_CLOB_URL": rest, "POLYMARKET_GAMMA_URL": rest, "POLYMARKET_DATA_URL": rest,
+        }  # fmt: skip
+        subprocess.run(
+            [sys.executable, "-m", "dutchbook", "links", "discover", "--ledger", "links.db"],
+            cwd=where, env={**os.environ, **told}, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+    return where / "links.db"
+
+
+def review(where: Path, out: Path) -> None:
+    """A link as a person reviews it."""
+    with running("web", "--ledger", str(proposed(where)), "--port", "0", cwd=where) as web, sync_playwright() as play:
+        url = address(web)
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for size, (width, height) in SIZES.items():
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, color_scheme="dark",
+                device_scale_factor=2 if size == "phone" else 1,
+            )  # fmt: skip
+            page = context.new_page()
+            page.goto(url)
+            page.wait_for_selector("main#main")
+            page.goto(url.partition("/login")[0] + "/links")
+            page.wait_for_timeout(900)
+            page.screenshot(path=out / f"links-{size}-dark.png")
+            page.click("main td a >> nth=0")
+            page.wait_for_selector(".pairing")
+            page.wait_for_timeout(900)
+            page.screenshot(path=out / f"link-{size}-dark.png")
+            context.close()
+        browser.close()
 
 
 def _all(where: Path, ledger: Path, out: Path, only: str | None) -> None:

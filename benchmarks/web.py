@@ -343,6 +343,8 @@ def main() -> None:
     if given.clients or given.browser:
         # they stand for other machines: here they may only have what the engine leaves
         os.nice(15)
+        if sys.platform == "linux":
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     if given.clients:
         asyncio.run(programs(given.clients[0], float(given.clients[1])))
     elif given.browser:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import random
 import socket
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,17 @@ def test_one_venue_can_stand_alone(venue: str, tmp_path: Path) -> None:
         assert told["venue"] == venue and told["accounts"] and told["markets"]
         process.communicate("stop\n", timeout=PATIENCE_S)
         assert process.returncode == 0
+
+
+def test_a_service_without_any_input_goes_on_until_it_is_told(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "dutchbook", "sim", "kalshi"]
+    with subprocess.Popen(words, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["rest_url"]
+        with urllib.request.urlopen(f"{url}/exchange/status", timeout=PATIENCE_S) as answer:
+            assert answer.status == 200
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_a_taken_port_is_named_with_its_fix(tmp_path: Path) -> None:

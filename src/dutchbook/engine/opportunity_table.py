@@ -23,7 +23,7 @@ from dutchbook.opportunity.scan import Scanner
 
 MOST_ROWS: Final = 1_000
 
-SLICE: Final = 25
+SLICE: Final = 10
 """Rows computed before frames get their turn again."""
 
 _encoder: Final = msgspec.json.Encoder()

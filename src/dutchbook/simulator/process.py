@@ -259,6 +259,9 @@ def _read_lines(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str | None
     blocked inside `sys.stdin` would hold its lock while the interpreter shuts down.
     """
     rest = b""
+    with suppress(OSError):
+        if os.path.samestat(os.fstat(0), os.stat(os.devnull)):
+            return  # nobody is there to speak, or to be gone: a service, or a job in the background
     try:
         while chunk := os.read(0, 65_536):
             *whole, rest = (rest + chunk).split(b"\n")
