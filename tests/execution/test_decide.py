@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.clock import SECOND
-from dutchbook.core.facts import FillSettled, OrderAbsent
+from dutchbook.core.facts import FillSettled, OrderAbsent, OrderMoved
 from dutchbook.core.money import MICRO
 from dutchbook.core.order import Action, OrderEvent, TimeInForce
 from dutchbook.core.trade import Phase, Turn
@@ -73,6 +73,18 @@ def test_nothing_filled_is_a_miss() -> None:
     found = step(Story().ends("t.0.1").ends("t.1.1", event=OrderEvent.REJECT), deep())
     assert isinstance(found, Finish)
     assert found.turn is Turn.MISS
+
+
+def test_a_miss_says_each_reason_once() -> None:
+    story = Story()
+    for order in ("t.0.1", "t.1.1"):
+        told = OrderMoved(
+            "t", order, OrderEvent.FINISH, reason="CANCELED_no_match at the price", code="canceled_no_match"
+        )
+        story.trade.apply(told, story.now)
+    found = step(story, deep())
+    assert isinstance(found, Finish)
+    assert found.reason == "CANCELED_no_match at the price"
 
 
 def test_m30_a_resting_order_is_not_a_fill_and_is_taken_out() -> None:

@@ -177,9 +177,15 @@ def _order_step(trade: TradeBook, row: OrderRow, scene: Scene, policy: Policy) -
 def _flat(trade: TradeBook) -> Finish:
     if any(row.fills for row in trade.orders()):
         return Finish(Turn.FLATTEN, trade.reason or "unwound")
-    reasons = [f"{row.code or row.state.value}: {row.reason}".rstrip(": ") for row in trade.orders() if row.ended]
+    reasons = dict.fromkeys(_why(row) for row in trade.orders() if row.ended)
     turn = Turn.FLATTEN if trade.phase is not Phase.EXECUTING else Turn.MISS
     return Finish(turn, "; ".join(reasons) or "nothing filled")
+
+
+def _why(row: OrderRow) -> str:
+    """Code and reason of an order that ended, the code once."""
+    code = row.code or row.state.value
+    return row.reason if row.reason.casefold().startswith(code.casefold()) else f"{code}: {row.reason}".rstrip(": ")
 
 
 def _rebalance(trade: TradeBook, holdings: list[Holding], scene: Scene, policy: Policy, wish: Wish | None) -> Step:
