@@ -14,6 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -260,7 +261,7 @@ def _read_lines(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str | None
     """
     rest = b""
     with suppress(OSError):
-        if os.path.samestat(os.fstat(0), os.stat(os.devnull)):
+        if os.path.samestat(os.fstat(0), Path(os.devnull).stat()):
             return  # nobody is there to speak, or to be gone: a service, or a job in the background
     try:
         while chunk := os.read(0, 65_536):
