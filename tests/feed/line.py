@@ -32,6 +32,10 @@ class MemoryChannel:
         """The far end sends a frame."""
         self._frames.put_nowait(Frame(FrameKind.TEXT, data))
 
+    def pong(self) -> None:
+        """The far end answers a ping."""
+        self._frames.put_nowait(PONG)
+
     def hang_up(self) -> None:
         """The far end closes."""
         self._frames.put_nowait(CLOSED)
@@ -47,7 +51,7 @@ class MemoryChannel:
             raise NotSent("the channel is closed")
         self.pings += 1
         if self.answers:
-            self._frames.put_nowait(PONG)
+            self.pong()
 
     async def receive(self) -> Frame:
         frame = await self._frames.get()

@@ -212,6 +212,26 @@ def test_a_line_that_delivers_late_is_not_taken_for_alive() -> None:
     assert late.heard_ns < 4.1 * SECOND
 
 
+def test_what_a_line_was_late_by_counts_until_an_answer_comes_at_once() -> None:
+    """Between an answer that came late and the next ping nothing waits, and the line is as late as it was."""
+
+    async def behind(channel: MemoryChannel) -> None:
+        await asyncio.sleep(2.5)
+        channel.answers = False  # to the ping of second 3; its answer comes in second 6
+        for tenth in range(60):
+            await asyncio.sleep(0.1)
+            channel.say(b"a")
+            if tenth == 35:
+                channel.answers = True
+                channel.pong()
+
+    late = listen([behind], 6.5).connection
+    assert late.last_frame_ns > 6.3 * SECOND
+    assert 3.2 * SECOND < late.heard_ns < 3.6 * SECOND
+    current = listen([behind], 7.8).connection
+    assert current.heard_ns == current.last_frame_ns > 7.6 * SECOND
+
+
 def test_answers_that_come_at_once_leave_a_stream_as_current_as_its_last_frame() -> None:
     connection = listen([speaking(*[b"a"] * 14, every=0.5)], 6.2).connection
     assert connection.heard_ns == connection.last_frame_ns > 5.9 * SECOND

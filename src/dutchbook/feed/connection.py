@@ -39,7 +39,7 @@ class Connection:
     `last_frame_ns` is our monotonic time of the last frame of any kind: frames come in order, so it is also the time up to
     which every live book of this stream is known to be current, unless the stream is behind. A line that delivers late, but
     delivers, is not silent: only the answer to a ping tells, because it comes behind everything that the venue had sent
-    before. So no further ping is sent while one waits for its answer, and `heard_ns` is when that one left.
+    before. So no further ping is sent while one waits for its answer, and `heard_ns` takes off what the line was last late by.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Connection:
         self.last_trouble = ""
         self._asked_ns: int | None = None
         self._answers = False
+        self._late_ns = 0
         self._transport = transport
         self._clock = clock
         self._deliver = deliver
@@ -62,12 +63,13 @@ class Connection:
 
     @property
     def heard_ns(self) -> int:
-        """Our monotonic time up to which the stream is known to be current: `last_frame_ns`, or when the ping left that has
-        waited for its answer for longer than pings are apart. A venue that has never answered one is not judged by it."""
-        asked = self._asked_ns
+        """Our monotonic time up to which the stream is known to be current: `last_frame_ns`, less what the last answer to a
+        ping took, and not after the ping left that still waits for its answer. A wait no longer than pings are apart is not
+        counted, and a venue that has never answered one is not judged by it."""
+        heard, asked = self.last_frame_ns - self._late_ns, self._asked_ns
         if asked is None or not self._answers or self._clock.monotonic() - asked <= self._keep_alive.every_ns:
-            return self.last_frame_ns
-        return min(self.last_frame_ns, asked)
+            return heard
+        return min(heard, asked)
 
     async def run(self) -> None:
         """Connect for ever, backing off after failures; a connection that delivered frames resets the back-off.
@@ -102,7 +104,7 @@ class Connection:
         """One connection from its opening to its end; True when the stream gave it up."""
         channel = await self._transport.open(self.stream.url, self.stream.headers(self._clock.wall()))
         self.last_frame_ns = self._clock.monotonic()
-        self._asked_ns = None
+        self._asked_ns, self._late_ns = None, 0
         watch = asyncio.create_task(self._watch(channel), name=f"{self.name} keep-alive")
         try:
             self.stream.opened()
@@ -122,10 +124,10 @@ class Connection:
             now = monotonic()
             self.last_frame_ns = now
             if frame.kind is FrameKind.PONG:
-                self._answered()
+                self._answered(now)
                 continue
             if frame.data == ANSWER and stream.heartbeat is not None:
-                self._answered()
+                self._answered(now)
             self.frames += 1
             events = stream.receive(frame.data, now)
             if events:
@@ -157,7 +159,9 @@ class Connection:
             except NotSent:
                 return
 
-    def _answered(self) -> None:
+    def _answered(self, now: int) -> None:
+        took = now - self._asked_ns if self._asked_ns is not None else 0
+        self._late_ns = took if took > self._keep_alive.every_ns else 0
         self._asked_ns, self._answers = None, True
 
     def _trouble(self, reason: str) -> None:

@@ -378,8 +378,8 @@ class _Run:
     def _struck(self, kind: str, where: str) -> None:
         generation = self._now_alive
         ledger = None if generation is None else generation.engine.desk.ledger
-        if kind in _TWICE:
-            self._rules.doubled.update(map(_identity, self._network.orders[-1:]))
+        if kind in _TWICE and (order := self._order_of(where)) is not None:
+            self._rules.doubled.add(_identity(order))
         if where == "polymarket book" and kind in _UNSEEN:
             self._rules.blind.add("polymarket")
         self._cells.strike(kind, where, ledger, self._trade_of(where))
@@ -399,20 +399,17 @@ class _Run:
         venue, _, native = market.partition(":")
         return self._exchanges.of(venue).is_open(native)
 
+    def _order_of(self, where: str) -> Posted | None:
+        """The order that left last under the name that a fault gave: `venue order name`."""
+        venue, _, name = where.partition(" order ")
+        return next((one for one in reversed(self._network.orders) if (one.venue, one.identity) == (venue, name)), None)
+
     def _trade_of(self, where: str) -> TradeBook | None:
-        generation = self._now_alive
-        words = where.split(" ")
-        if generation is None or len(words) != 3 or words[1] != "order":
+        if self._now_alive is None or " order " not in where:
             return None
-        wanted = words[2]
-        known = generation.engine.desk.identities.get(wanted)
-        if known is not None:
-            return generation.engine.desk.ledger.trades.get(known[0])
-        for order in reversed(self._network.orders[-12:]):
-            if order.identity == wanted:
-                found = generation.engine.desk.identities.get(_identity(order))
-                return None if found is None else generation.engine.desk.ledger.trades.get(found[0])
-        return None
+        desk, order = self._now_alive.engine.desk, self._order_of(where)
+        found = desk.identities.get(where.split(" ")[-1] if order is None else _identity(order))
+        return None if found is None else desk.ledger.trades.get(found[0])
 
     def _say(self, text: str) -> None:
         if self._trace:
