@@ -38,7 +38,7 @@ def test_a_broken_rule_would_stand_on_the_page() -> None:
     }
     found = [{"seed": 2, "rule": "a rule", "cause": "a reason"}]
     slip = {"mutant": "a slip", "caught_at": None, "rule": ""}
-    text = page({"run": run, "earlier": run, "found": found, "mutants": [slip]})
+    text = page({"run": run, "earlier": [run], "found": found, "mutants": [slip]})
     assert text.count("**rules were broken in 1 of 2 seeds** (2)") == 2
     assert "| 2 | a rule | a reason |" in text
     # both runs count

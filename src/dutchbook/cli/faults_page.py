@@ -1,7 +1,7 @@
 """`dutchbook docs faults`: docs/faults.md, written from docs/faults.json, which holds what the long runs measured.
 
-`--take` adds the JSON of a run to docs/faults.json: the long run of all kinds, the run of each kind alone, the mutants, the
-peers. The page shows nothing that is not in that file, and a test compares the two.
+`--run`, `--alone`, `--mutants` and `--peers` take results into docs/faults.json. The page shows nothing that is not in that
+file, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ def faults(
     alone: Annotated[Path | None, typer.Option(help="JSON of `dutchbook torture --alone --json`.")] = None,
     mutants: Annotated[Path | None, typer.Option(help="JSON of benchmarks/mutants.py.")] = None,
     peers: Annotated[Path | None, typer.Option(help="The tables of `dutchbook bench peers` as Markdown.")] = None,
-    earlier: Annotated[Path | None, typer.Option(help="JSON of the long run before that one.")] = None,
-    commit: Annotated[str, typer.Option(help="What the runs were made on.")] = "",
+    after: Annotated[bool, typer.Option("--after", help="Keep the run that the page has as one before --run.")] = False,
+    commit: Annotated[str, typer.Option(help="What the run was made on.")] = "",
 ) -> None:
     """Write docs/faults.md from docs/faults.json, after taking new results into it."""
     data = msgspec.json.decode(DATA.read_bytes()) if DATA.exists() else {}
-    for key, path in (("run", run), ("earlier", earlier), ("alone", alone), ("mutants", mutants)):
+    if run is not None:
+        if after and "run" in data:
+            data["earlier"] = [data["run"], *data.get("earlier", [])]
+        data["run"] = {"on": commit, **_shown(msgspec.json.decode(_read(run)))}
+    for key, path in (("alone", alone), ("mutants", mutants)):
         if path is not None:
-            data[key] = _slim(msgspec.json.decode(_read(path)))
-            if commit:
-                data.setdefault("commits", {})[key] = commit
+            data[key] = msgspec.json.decode(_read(path))
     if peers is not None:
         data["peers"] = _read(peers).decode()
     text = page(data)
@@ -48,7 +50,8 @@ def faults(
             raise typer.Exit(ExitStatus.FAILED)
         say(f"{PAGE} is up to date")
         return
-    DATA.write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n")
+    lines = [f"{msgspec.json.encode(key).decode()}:{msgspec.json.encode(part).decode()}" for key, part in data.items()]
+    DATA.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     PAGE.write_text(text)
     say(f"wrote {PAGE}")
 
@@ -60,11 +63,9 @@ def _read(path: Path) -> bytes:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _slim(result: Any) -> Any:
-    """Without what changes from machine to machine and is shown nowhere."""
-    if isinstance(result, dict):
-        return {key: value for key, value in result.items() if key != "traces"}
-    return result
+def _shown(run: dict[str, Any]) -> dict[str, Any]:
+    """A long run without what is on the page of each kind alone."""
+    return {key: value for key, value in run.items() if key not in ("met", "profits", "alarms", "moods", "traces")}
 
 
 def page(data: dict[str, Any]) -> str:
@@ -107,16 +108,15 @@ def _rules() -> list[str]:
 
 
 def _run(data: dict[str, Any]) -> list[str]:
-    run, earlier = data.get("run"), data.get("earlier")
+    run, earlier = data.get("run"), data.get("earlier", [])
     if run is None:
         return []
-    commits = data.get("commits", {})
-    parts = ["## The long run", *_told(run, commits.get("run", ""))]
-    if earlier is not None:
-        parts += ["### The run before", *_told(earlier, commits.get("earlier", ""))]
+    parts = ["## The long run", *_told(run)]
+    if earlier:
+        parts += ["### The runs before", *(paragraph for one in earlier for paragraph in _told(one))]
     if found := data.get("found"):
         parts += [
-            "What it found, mended before the long run above; each seed is a test.",
+            "What the long runs found; all of it is mended, and each seed is a test.",
             "\n".join(
                 [
                     "| seed | rule | what it was |",
@@ -128,8 +128,9 @@ def _run(data: dict[str, Any]) -> list[str]:
     return parts
 
 
-def _told(run: dict[str, Any], on: str) -> list[str]:
+def _told(run: dict[str, Any]) -> list[str]:
     """One run in two paragraphs."""
+    on = run.get("on")
     seeds = sorted({one["seed"] for one in run["failures"]})
     verdict = (
         "no rule was broken"
@@ -196,7 +197,7 @@ def _coverage(data: dict[str, Any]) -> list[str]:
     from dutchbook.torture.kinds import BOTH, KINDS
 
     phases = ["executing", "partial", "hedging", "unwinding", "settling", "naked", "locked"]
-    runs = [one for one in (run, data.get("earlier")) if one is not None]
+    runs = [run, *data.get("earlier", [])]
     counts: Counter[tuple[str, str, str]] = Counter()
     for one in runs:
         counts.update({(kind, venue, phase): count for kind, phase, venue, count in one["coverage"]})
