@@ -17,7 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import listings
-from dutchbook.cli.uncollected import uncollected
+from dutchbook.cli.links.uncollected import uncollected
 from dutchbook.linking.candidates import Candidates
 from dutchbook.linking.catalogue import JudgedPair, judged_pairs, sift
 from dutchbook.linking.evaluate_catalogue import evaluate_catalogue

@@ -29,7 +29,7 @@ import structlog
 from aiohttp import web
 
 from dutchbook.cli.compose import polymarket_pair
-from dutchbook.cli.demo import demo_config
+from dutchbook.cli.demo.trial import demo_config
 from dutchbook.core.claim import Claim, Outcome, market_id
 from dutchbook.core.clock import MILLISECOND, SECOND, Clock, Entropy, SystemClock, SystemEntropy
 from dutchbook.core.errors import DutchbookError

@@ -20,8 +20,8 @@ from typing import Any
 
 import structlog
 
-from dutchbook.cli.demo import demo_config
-from dutchbook.cli.seeds import ORIGIN_NS, SeededEntropy, _sides
+from dutchbook.cli.demo.seeds import ORIGIN_NS, SeededEntropy, _sides
+from dutchbook.cli.demo.trial import demo_config
 from dutchbook.core.claim import MarketId, Outcome, market_id
 from dutchbook.core.clock import DAY, MILLISECOND, MINUTE, SECOND
 from dutchbook.core.facts import (

@@ -29,7 +29,7 @@ import structlog
 import uvloop
 
 from dutchbook.cli.compose import kalshi_pair, polymarket_pair
-from dutchbook.cli.demo import demo_config
+from dutchbook.cli.demo.trial import demo_config
 from dutchbook.core.claim import market_id
 from dutchbook.core.clock import DAY, MILLISECOND, SystemClock, SystemEntropy
 from dutchbook.core.fees import Precision

@@ -13,7 +13,7 @@ import msgspec
 from corner_exchange import CENT, Account, Done, Order, Row, served
 
 from dutchbook.cli.compose import links_from_rows
-from dutchbook.cli.extra_venue import ExtraVenue
+from dutchbook.cli.demo.extra_venue import ExtraVenue
 from dutchbook.core.account import Balances, Positions, Resolution
 from dutchbook.core.book import Book
 from dutchbook.core.claim import Claim, MarketId, market_id, native_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.console import PATIENCE_S, Ended, dutchbook, line_with, started
-from dutchbook.cli.demo_command import report_lines
+from dutchbook.cli.demo.command import report_lines
 
 
 @pytest.fixture(scope="module")

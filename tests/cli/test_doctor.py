@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.console import Ended, Venues, dutchbook, simulators
-from dutchbook.cli import examination
-from dutchbook.cli.doctor import FAIL, OK, WARN
+from dutchbook.cli.doctor import examination
+from dutchbook.cli.doctor.command import FAIL, OK, WARN
 from dutchbook.cli.sides import check_region
 from dutchbook.core.clock import SECOND, SystemClock
 from dutchbook.core.errors import Refused, Skip

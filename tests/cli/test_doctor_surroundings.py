@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dutchbook.bus.place import state_path
-from dutchbook.cli import examination, surroundings
-from dutchbook.cli.doctor import FAIL, OK, WARN
+from dutchbook.cli.doctor import examination, surroundings
+from dutchbook.cli.doctor.command import FAIL, OK, WARN
 from dutchbook.cli.sides import kalshi_config
 from dutchbook.core.clock import SECOND, SystemClock
 from dutchbook.core.errors import NotSent, Refused, Unavailable

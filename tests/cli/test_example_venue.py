@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cli.console import dutchbook
-from dutchbook.cli.extra_venue import venue_opener
+from dutchbook.cli.demo.extra_venue import venue_opener
 from dutchbook.core.claim import Claim, Outcome, market_id
 from dutchbook.core.clock import DAY, SECOND
 from dutchbook.core.errors import InvalidOrder, Lost, SettingsError

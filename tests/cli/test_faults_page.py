@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from dutchbook.cli.faults_page import COMMAND, page
+from dutchbook.cli.docs.faults import COMMAND, page
 
 DOCS = Path(__file__).parents[2] / "docs"
 

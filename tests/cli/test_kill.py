@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from cli.console import PATIENCE_S, dutchbook, started
-from dutchbook.cli.demo import left_behind, venues_folder
-from dutchbook.cli.worlds import WorldProcess
+from dutchbook.cli.demo.trial import left_behind, venues_folder
+from dutchbook.cli.demo.worlds import WorldProcess
 from dutchbook.core.facts import EngineStarted, EngineStopped, TradeOpened
 from dutchbook.core.trade import Phase
 from dutchbook.ledger.journal import Journal

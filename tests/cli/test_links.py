@@ -17,7 +17,7 @@ import pytest
 
 from analysts.claude import Door, claude
 from cli.console import PATIENCE_S, Ended, Venues, dutchbook, line_with, started
-from dutchbook.cli.links_transfer import Row, read_file
+from dutchbook.cli.links.transfer import Row, read_file
 from dutchbook.core.errors import SettingsError
 from dutchbook.core.facts import LinkProposed, TradeOpened
 from dutchbook.core.link import LONGEST_RULES
@@ -280,7 +280,7 @@ def test_an_export_overwrites_nothing(tmp_path: Path) -> None:
 def test_m10_a_links_file_approves_nothing_for_real_money(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from dutchbook.cli.links import given_links
+    from dutchbook.cli.links.given import given_links
     from dutchbook.core.mode import Mode
     from dutchbook.settings import Settings
     from dutchbook.settings.places import KalshiSettings, PolymarketSettings

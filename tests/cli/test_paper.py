@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dutchbook.cli.demo.seeds import SeededEntropy
 from dutchbook.cli.paper import kalshi_terms, paper_sides, polymarket_rate
-from dutchbook.cli.seeds import SeededEntropy
 from dutchbook.cli.sides import DataSide
 from dutchbook.core.account import Resolution
 from dutchbook.core.book import Book

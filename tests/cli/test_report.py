@@ -11,7 +11,7 @@ import pytest
 from cli import ledgers
 from cli.console import dutchbook
 from dutchbook.cli.output import ExitStatus
-from dutchbook.cli.report_text import GAIN, LOSS, WIDTH, bars
+from dutchbook.cli.report.text import GAIN, LOSS, WIDTH, bars
 from dutchbook.core.money import parse_micros
 from dutchbook.ledger.journal import Journal
 

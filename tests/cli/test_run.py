@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from cli.console import PATIENCE_S, Venues, dutchbook, line_with, simulators, started
-from dutchbook.cli.doctor import FAIL
-from dutchbook.cli.examination import choices
+from dutchbook.cli.doctor.command import FAIL
+from dutchbook.cli.doctor.examination import choices
 from dutchbook.cli.sides import check_money
 from dutchbook.core.errors import SettingsError
 from dutchbook.ledger.journal import Identity, Journal

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from dutchbook.cli.links_discover import Beside, listed_at_kalshi, match
-from dutchbook.cli.links_show import draw
+from dutchbook.cli.links.discover import Beside, listed_at_kalshi, match
+from dutchbook.cli.links.show import draw
 from dutchbook.core.claim import Claim, MarketId, Outcome
 from dutchbook.core.clock import DAY, HOUR, SECOND
 from dutchbook.core.facts import LinkProposed

@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dutchbook.cli.links_evaluate import evaluate
+from dutchbook.cli.links.evaluate import evaluate
 from dutchbook.core.errors import SettingsError
 from dutchbook.core.listing import Listing
 from dutchbook.linking.catalogue import AMBIGUOUS, link_catalogue

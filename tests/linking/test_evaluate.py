@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dutchbook.cli.links_evaluate import evaluate
+from dutchbook.cli.links.evaluate import evaluate
 from dutchbook.core.errors import SettingsError
 from dutchbook.linking import words_tables
 from dutchbook.linking.evaluate import Evaluation, evaluate_rows, wilson

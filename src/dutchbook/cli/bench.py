@@ -156,7 +156,7 @@ def seeds(
     as_json: Json = False,
 ) -> None:
     """The demo in virtual time over a range of seeds, losses included."""
-    from dutchbook.cli.seeds import play_seed
+    from dutchbook.cli.demo.seeds import play_seed
 
     first, last = seed_range(seeds)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -18,17 +18,12 @@ from dutchbook.cli import (
     capital,
     cash,
     completion,
-    demo_command,
-    diagrams,
-    doctor,
     export,
     init,
-    links_commands,
     order,
     read,
     reconcile,
     record,
-    report,
     run,
     settle,
     sim,
@@ -39,7 +34,12 @@ from dutchbook.cli import (
     wallet,
     web,
 )
+from dutchbook.cli.demo.command import demo
+from dutchbook.cli.docs.machines import app as docs
+from dutchbook.cli.doctor.command import doctor
+from dutchbook.cli.links.command import app as links
 from dutchbook.cli.output import ExitStatus, note, show_error, status_of
+from dutchbook.cli.report.command import report
 from dutchbook.core.errors import DutchbookError
 
 app = typer.Typer(
@@ -52,17 +52,17 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("init")(init.init)
-app.command("demo")(demo_command.demo)
+app.command("demo")(demo)
 app.command("run")(run.run)
 app.command("stop")(stop.stop)
 app.command("start")(stop.start)
-app.command("doctor")(doctor.doctor)
+app.command("doctor")(doctor)
 app.command("status")(read.status)
 app.command("tail")(tail.tail)
 app.command("positions")(read.positions)
 app.command("trades")(read.trades)
 app.command("pnl")(read.pnl)
-app.command("report")(report.report)
+app.command("report")(report)
 app.command("capital")(capital.capital)
 app.add_typer(cash.app, name="cash")
 app.command("explain")(read.explain)
@@ -74,7 +74,7 @@ app.command("export")(export.export)
 app.add_typer(order.app, name="order")
 app.add_typer(trade.app, name="trade")
 app.add_typer(wallet.app, name="wallet")
-app.add_typer(links_commands.app, name="links")
+app.add_typer(links, name="links")
 app.command("record")(record.record)
 app.command("sim")(sim.sim)
 app.command("torture")(torture.torture)
@@ -82,7 +82,7 @@ app.add_typer(bench.app, name="bench")
 app.command("web")(web.web)
 app.command("completion")(completion.completion)
 app.command("alerts")(alerts.alerts)
-app.add_typer(diagrams.app, name="docs")
+app.add_typer(docs, name="docs")
 
 
 @app.command(

@@ -72,7 +72,7 @@ def record(
 
 def _wanted(venue: str | None, natives: Sequence[str], links: Path | None) -> dict[str, list[str]]:
     """The markets to record by venue, sorted. Raises SettingsError for options that do not say what."""
-    from dutchbook.cli.links import read_links
+    from dutchbook.cli.links.given import read_links
     from dutchbook.core.claim import native_of, venue_of
 
     if (links is None) == (venue is None and not natives):

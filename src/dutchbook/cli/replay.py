@@ -20,7 +20,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from dutchbook.cli.compose import links_of_recording
-from dutchbook.cli.links import read_links
+from dutchbook.cli.demo.seeds import SeededEntropy
+from dutchbook.cli.links.given import read_links
 from dutchbook.cli.output import ExitStatus, money, say_json
 from dutchbook.cli.paper import LATENCY_NS, paper_sides
 from dutchbook.cli.recorded import (
@@ -38,7 +39,6 @@ from dutchbook.cli.recorded import (
     watched,
     window_contents,
 )
-from dutchbook.cli.seeds import SeededEntropy
 from dutchbook.cli.sides import DataSide
 from dutchbook.core.clock import DAY, MINUTE, SECOND
 from dutchbook.core.errors import DutchbookError, SettingsError

@@ -63,7 +63,7 @@ def run(
     way are finished, then a report of what is left. Ctrl-C twice: leave at once.
     """
     from dutchbook.cli.interrupt import run_interruptible
-    from dutchbook.cli.links import given_links
+    from dutchbook.cli.links.given import given_links
     from dutchbook.cli.logs import configure_logs
     from dutchbook.cli.sides import check_money, check_profile
     from dutchbook.settings import load_here
@@ -98,7 +98,7 @@ async def _run(
 
     import structlog
 
-    from dutchbook.cli.links import for_real, registry_links
+    from dutchbook.cli.links.given import for_real, registry_links
     from dutchbook.cli.metrics import serve_metrics
     from dutchbook.cli.sides import check_region, identity
     from dutchbook.core.clock import SystemClock, SystemEntropy

@@ -121,7 +121,7 @@ def fill(
 
 
 def _links(path: Path | None) -> list[Link]:
-    from dutchbook.cli.links import read_links
+    from dutchbook.cli.links.given import read_links
 
     if path is None and not LINKS.exists():
         return []

@@ -189,7 +189,7 @@ def obey(path: Path, verb: str, arguments: Mapping[str, str], by: str) -> Answer
     if path.exists() and engine_runs(path):
         raise Skip(f"`{verb}` was not taken up within {stop.PATIENCE_S:g} s: the engine does not listen; end it")
     if verb in ("link_approve", "link_reject", "link_suspend"):
-        from dutchbook.cli.links_registry import decide
+        from dutchbook.cli.links.registry import decide
 
         return decide(path, verb, arguments, by)[0]
     if verb == "stop":
@@ -230,7 +230,7 @@ class LedgerFigures:
         return story(journal, ledger, trade, self._links(), records)
 
     def _links(self) -> list[Any]:
-        from dutchbook.cli.links import read_links
+        from dutchbook.cli.links.given import read_links
 
         try:
             return list(read_links(Path("links.jsonl")))

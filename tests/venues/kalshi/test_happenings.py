@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dutchbook.cli.links_discover import Beside, listed_at_kalshi
+from dutchbook.cli.links.discover import Beside, listed_at_kalshi
 from dutchbook.core.clock import DAY, HOUR, SECOND, SystemClock
 from dutchbook.core.listing import Listing
 from dutchbook.simulator.exchange import MarketSpec
@@ -214,7 +214,7 @@ async def test_over_http_a_failing_read_is_named_and_stops_nothing(
 
 
 def test_a_report_of_discovery_says_what_was_not_read(capsys: pytest.CaptureFixture[str]) -> None:
-    from dutchbook.cli.links_discover import _say
+    from dutchbook.cli.links.discover import _say
 
     told = json.loads(
         '{"markets": {"kalshi": 6}, "pairs_judged": 0, "milestones": {"read": 0, "targets": 0, "markets": 0},'

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 import typer
 
-from dutchbook.cli.links_registry import By, decide, read_registry, take_in, whoever
+from dutchbook.cli.links.registry import By, decide, read_registry, take_in, whoever
 from dutchbook.cli.output import say, say_json
 from dutchbook.cli.own_ledger import Json, LedgerPath, ledger_path
 from dutchbook.core.claim import MarketId

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from dutchbook.cli.doctor import FAIL, OK, WARN, Check, failed
-from dutchbook.cli.links import DEFAULT, given_links, registry_links
+from dutchbook.cli.doctor.command import FAIL, OK, WARN, Check, failed
+from dutchbook.cli.links.given import DEFAULT, given_links, registry_links
 from dutchbook.cli.output import ExitStatus, dollars
 from dutchbook.cli.sides import (
     check_money,

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dutchbook.cli import faults_page
+from dutchbook.cli.docs.faults import faults
 from dutchbook.cli.output import ExitStatus, note, say
 from dutchbook.core.errors import SettingsError
 
@@ -25,7 +25,7 @@ COMMAND = "dutchbook docs diagrams"
 
 app = typer.Typer(help="The parts of docs/ that are written from the code.", no_args_is_help=True)
 
-app.command("faults")(faults_page.faults)
+app.command("faults")(faults)
 
 Table = Mapping[Any, Mapping[Any, Any]]
 
@@ -124,7 +124,7 @@ def rows(machine: Machine) -> Iterator[str]:
 
 def place() -> Path:
     """The page in the checkout around this file. Raises SettingsError when there is none."""
-    folder = Path(__file__).resolve().parents[3] / "docs"
+    folder = Path(__file__).resolve().parents[4] / "docs"
     if not folder.is_dir():
         raise SettingsError(f"{folder}: not found; `{COMMAND}` runs from a source checkout")
     return folder / "machines.md"

@@ -35,8 +35,8 @@ def report(
 
     Days end at midnight of the configured zone. Files are never overwritten.
     """
-    from dutchbook.cli import report_figures, report_page, report_text
     from dutchbook.cli.export import as_csv, write_new
+    from dutchbook.cli.report import figures, page, text
     from dutchbook.ledger.journal import Journal
 
     path, zone = chosen(ledger)
@@ -48,15 +48,15 @@ def report(
         one = day_named(day or "today", zone, "--day")
         assert one is not None  # a text was given
         days = (one,)
-    told = report_figures.report(Journal.read(path), zone, days)
+    told = figures.report(Journal.read(path), zone, days)
     if to_html is not None:
-        write_new(to_html, report_page.page(told))
+        write_new(to_html, page.page(told))
         note(f"written to {to_html}")
     if to_csv is not None:
-        write_new(to_csv, as_csv(report_figures.TRADE_COLUMNS, told["trades"]))
+        write_new(to_csv, as_csv(figures.TRADE_COLUMNS, told["trades"]))
         note(f"{len(told['trades'])} trades written to {to_csv}")
     if as_json:
         say_json({key: value for key, value in told.items() if key != "picture"})
         return
-    for line in report_text.lines(told):
+    for line in text.lines(told):
         say(line)

@@ -12,7 +12,7 @@ from dutchbook.core.trade import Phase
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from dutchbook.cli.demo import Demo
+    from dutchbook.cli.demo.trial import Demo
 
 SHOWN_EVENTS = 8
 LINE_EVERY_S = 5.0

@@ -86,8 +86,8 @@ async def _examine(settings: Settings, links: Path | None, ledger: Path) -> list
     """Every check, in the order in which a person would mend them."""
     import asyncio
 
-    from dutchbook.cli import examination as look
-    from dutchbook.cli import surroundings as around
+    from dutchbook.cli.doctor import examination as look
+    from dutchbook.cli.doctor import surroundings as around
     from dutchbook.core.clock import SystemClock
     from dutchbook.venues.http import AioTransport
 

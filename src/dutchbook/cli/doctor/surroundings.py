@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from dutchbook.bus.place import state_path
-from dutchbook.cli.doctor import FAIL, OK, WARN, Check, failed
+from dutchbook.cli.doctor.command import FAIL, OK, WARN, Check, failed
 from dutchbook.cli.output import ExitStatus
 from dutchbook.cli.packages import install_line
 from dutchbook.cli.sides import identity

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from cli.console import dutchbook
-from dutchbook.cli.diagrams import COMMAND, Machine, diagram, machines, meaning, page, place, rows
+from dutchbook.cli.docs.machines import COMMAND, Machine, diagram, machines, meaning, page, place, rows
 from dutchbook.core.errors import SettingsError
 
 

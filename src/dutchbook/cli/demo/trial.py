@@ -16,9 +16,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dutchbook.cli.compose import kalshi_pair, links_from_rows, polymarket_pair, simulated_keys
-from dutchbook.cli.extra_venue import ExtraVenue, OpenVenue
+from dutchbook.cli.demo.extra_venue import ExtraVenue, OpenVenue
+from dutchbook.cli.demo.worlds import WorldProcess
 from dutchbook.cli.output import trade_figures
-from dutchbook.cli.worlds import WorldProcess
 from dutchbook.core.clock import MILLISECOND, SECOND, Clock, Entropy, SystemClock, SystemEntropy
 from dutchbook.core.errors import DutchbookError
 from dutchbook.core.fees import Precision

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from dutchbook.cli.links.uncollected import uncollected
 from dutchbook.cli.output import say, say_json
-from dutchbook.cli.uncollected import uncollected
 from dutchbook.core.errors import SettingsError
 
 

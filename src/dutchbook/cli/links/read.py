@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dutchbook.cli.links_registry import annotate, decide, read_registry
+from dutchbook.cli.links.registry import annotate, decide, read_registry
 from dutchbook.cli.output import say, say_json
 from dutchbook.cli.own_ledger import Json, LedgerPath, ledger_path
 from dutchbook.core.errors import CredentialsError

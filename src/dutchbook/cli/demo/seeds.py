@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dutchbook.cli.compose import kalshi_pair, links_from_rows, polymarket_pair
-from dutchbook.cli.demo import demo_config
+from dutchbook.cli.demo.trial import demo_config
+from dutchbook.cli.demo.worlds import NETWORK_MS
 from dutchbook.cli.output import trade_figures
-from dutchbook.cli.worlds import NETWORK_MS
 from dutchbook.core.clock import MILLISECOND, SECOND
 from dutchbook.core.fees import Precision
 from dutchbook.engine.engine import Engine, VenueSide

@@ -1,6 +1,6 @@
 """`dutchbook demo` as a command: where its ledger goes, what is shown meanwhile, how Ctrl-C ends it, what is told at the end.
 
-Reads no settings file, no `.env` and no secret variable. The demo itself is in `demo.py`.
+Reads no settings file, no `.env` and no secret variable. The demo itself is in `trial.py`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from dutchbook.cli.output import ExitStatus, dollars, note, say, say_json
 from dutchbook.core.errors import LedgerError
 
 if TYPE_CHECKING:
-    from dutchbook.cli.demo import Demo
-    from dutchbook.cli.demo_screen import Screen
-    from dutchbook.cli.extra_venue import OpenVenue
+    from dutchbook.cli.demo.extra_venue import OpenVenue
+    from dutchbook.cli.demo.screen import Screen
+    from dutchbook.cli.demo.trial import Demo
     from dutchbook.cli.interrupt import Interrupt
 
 FOLDER = Path("demo-ledger")
@@ -43,8 +43,8 @@ def demo(
     printed. The exit status is 0 only when the ledger and all venues agree to the millionth of a dollar. A demo that was
     killed goes on where it was: start it again within a minute, in the same folder, with the same seed.
     """
-    from dutchbook.cli.demo_screen import LiveScreen, PlainScreen
-    from dutchbook.cli.extra_venue import venue_opener
+    from dutchbook.cli.demo.extra_venue import venue_opener
+    from dutchbook.cli.demo.screen import LiveScreen, PlainScreen
     from dutchbook.cli.interrupt import run_interruptible
 
     open_venue = None if venue is None else venue_opener(venue)
@@ -75,7 +75,7 @@ async def _play(
     """
     import asyncio
 
-    from dutchbook.cli.demo import left_behind, open_demo, settle_and_close
+    from dutchbook.cli.demo.trial import left_behind, open_demo, settle_and_close
     from dutchbook.cli.logs import configure_logs
 
     found = None if open_venue is not None else await left_behind(FOLDER, seed)

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from dutchbook.cli.links_registry import By, take_in, whoever
+from dutchbook.cli.links.registry import By, take_in, whoever
+from dutchbook.cli.links.uncollected import uncollected
 from dutchbook.cli.output import ExitStatus, note, say, say_json
 from dutchbook.cli.own_ledger import Json, LedgerPath, ledger_path
-from dutchbook.cli.uncollected import uncollected
 from dutchbook.core.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from dutchbook.cli import links_discover, links_evaluate, links_read, links_transfer
-from dutchbook.cli.links_registry import By, decide, read_registry, told, whoever
+from dutchbook.cli.links import discover, evaluate, read, transfer
+from dutchbook.cli.links.registry import By, decide, read_registry, told, whoever
 from dutchbook.cli.output import note, say, say_json
 from dutchbook.cli.own_ledger import Json, LedgerPath, ledger_path, tell_answer
 from dutchbook.core.errors import SettingsError
@@ -19,11 +19,11 @@ app = typer.Typer(
     help="Which markets are the same bet: find candidates, read both rules, approve. Nothing unapproved is traded.",
     no_args_is_help=True,
 )
-app.command("discover")(links_discover.discover)
-app.command("read")(links_read.read)
-app.command("evaluate")(links_evaluate.evaluate)
-app.command("import")(links_transfer.import_)
-app.command("export")(links_transfer.export)
+app.command("discover")(discover.discover)
+app.command("read")(read.read)
+app.command("evaluate")(evaluate.evaluate)
+app.command("import")(transfer.import_)
+app.command("export")(transfer.export)
 
 LinkId = Annotated[str, typer.Argument(metavar="ID", help="The link, as `dutchbook links list` names it.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the ledger.")]
@@ -84,7 +84,7 @@ def show(link: LinkId, ledger: LedgerPath = None, as_json: Json = False) -> None
 
     from rich.console import Console
 
-    from dutchbook.cli.links_show import WIDTH, draw
+    from dutchbook.cli.links.show import WIDTH, draw
 
     width = shutil.get_terminal_size((WIDTH, 40)).columns
     draw(whole, Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False))

@@ -1,4 +1,4 @@
-"""A report as lines of text, with bars. Formats only: what is told is decided in `report_figures.py`."""
+"""A report as lines of text, with bars. Formats only: what is told is decided in `figures.py`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""`dutchbook docs`: the pages of docs/ that are written from the code and from results."""

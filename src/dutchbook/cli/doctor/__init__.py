@@ -1,0 +1,1 @@
+"""`dutchbook doctor`: could the engine start here, now?"""

@@ -1,0 +1,1 @@
+"""`dutchbook links`: finding, reading and approving links; the links that a run is given."""

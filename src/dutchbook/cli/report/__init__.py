@@ -1,0 +1,1 @@
+"""`dutchbook report`: a day or a week on one page."""
