@@ -269,3 +269,23 @@ def test_m47_a_locked_trade_that_a_person_sold_by_hand_is_handed_over_and_marked
         assert len(rig.network.orders) == sent, "nothing is bought back between the two marks"
 
     play(tmp_path, story)
+
+
+def test_m47_a_trade_in_a_persons_hands_is_over_when_the_venue_takes_back_all_that_is_left(tmp_path: Path) -> None:
+    """The match at Polymarket fails on chain after the person has sold the other leg."""
+
+    async def story(rig: Rig) -> None:
+        rig.polymarket.fail_next_trades = 1
+        process = await rig.start()
+        cross(rig)
+        await rig.until(lambda: bool(process.trades) and process.trade.phase is Phase.LOCKED)
+        trade = process.trade
+        await command(rig, "trade_hand_over", trade=trade.id, reason=WHY)
+        words = {"trade": trade.id, "leg": "0", "contracts": "-10", "cash": "4", "reason": "sold on the web"}
+        assert (await command(rig, "trade_mark", **words)).done
+        assert trade.phase is Phase.HANDED_OVER
+        await rig.until(lambda: trade.phase is Phase.FLAT, 60)
+        assert trade.reason == "nothing of it is held any more"
+        assert process.alarms.count("handed_over") == 1
+
+    play(tmp_path, story)

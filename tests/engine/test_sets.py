@@ -194,6 +194,30 @@ def test_m35_winning_tokens_that_the_venue_leaves_are_redeemed(tmp_path: Path) -
     play(tmp_path, story, config=WITH_TREASURY)
 
 
+def test_m35_a_payout_that_waits_to_be_redeemed_is_no_difference(tmp_path: Path) -> None:
+    """Nobody redeems for a minute: the venue's cash lacks the payout, and its tokens say why."""
+
+    async def story(rig: Rig) -> None:
+        rig.polymarket.auto_redeem = False
+        process = await rig.start()
+        cross(rig)
+        await rig.until(lambda: bool(process.trades) and process.trade.phase is Phase.LOCKED)
+        await rig.idle()
+        rig.settle(0)
+        await rig.until(lambda: process.trade.phase is Phase.SETTLED, 60)
+        await rig.wait(60)
+        assert process.alarms.count("cash_difference") == 0
+        assert await rig.mismatches() == []
+        assert rig.wealth() == 2 * CASH + process.trade.pnl - 10 * DOLLAR
+        rig.polymarket.redeem("trader", "rain", rig.clock.wall())
+        await rig.wait(60)
+        assert process.alarms.count("cash_difference") == 0
+        assert await rig.mismatches() == []
+        assert rig.wealth() == 2 * CASH + process.trade.pnl
+
+    play(tmp_path, story, config=replace(CONFIG, balance_every_ns=5 * SECOND))
+
+
 def test_m29_without_a_wallet_settled_tokens_are_waited_for_and_sold(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         kalshi_refuses(rig)

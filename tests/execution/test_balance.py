@@ -137,6 +137,17 @@ def test_only_what_is_too_much_is_sold_in_slices() -> None:
     assert [(c.leg, c.size) for c in part.corrections] == [(0, 3 * MICRO)]
 
 
+def test_a_leg_whose_purchase_was_taken_back_is_not_met_below_nothing() -> None:
+    """Its opposite had been bought to pair it: it holds less than nothing. The other leg is sold to nothing, not beyond."""
+    books = {KALSHI: book(KALSHI, [(38, 100)], [(42, 100)]), POLYMARKET: book(POLYMARKET)}
+    holdings = [holding(YES, 3 * MICRO), holding(NO, -22 * MICRO, 0)]
+    assert balancings(holdings, DOLLAR, TEN, books, MARKETS) == []
+    part = slices(holdings, books, MARKETS)
+    assert part is not None
+    assert [(c.leg, c.action, c.size) for c in part.corrections] == [(0, Action.SELL, 3 * MICRO)]
+    assert slices([holding(YES, 0), holding(NO, -22 * MICRO, 0)], books, MARKETS) is None
+
+
 # -- for every book and every holding ---------------------------------------------------------------------------------
 
 levels = st.lists(st.tuples(st.integers(1, 99), st.integers(1, 12)), min_size=0, max_size=4)

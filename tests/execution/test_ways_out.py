@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dutchbook.core.book import Book
 from dutchbook.core.claim import MarketId
 from dutchbook.core.clock import SECOND
-from dutchbook.core.facts import LegSettled
+from dutchbook.core.facts import FillReversed, LegSettled
 from dutchbook.core.market import Market
 from dutchbook.core.money import MICRO, Cash, Price, Size
 from dutchbook.core.order import Action, TimeInForce
@@ -34,6 +34,11 @@ def one_way() -> dict[MarketId, Book]:
     return {KALSHI: book(KALSHI), POLYMARKET: book(POLYMARKET, [(52, 100)], [(54, 100)])}
 
 
+def deep() -> dict[MarketId, Book]:
+    """Depth on both sides at both venues."""
+    return {KALSHI: book(KALSHI, [(40, 100)], [(42, 100)]), POLYMARKET: book(POLYMARKET, [(52, 100)], [(54, 100)])}
+
+
 def unsold() -> Story:
     """Ten NO at Polymarket that the venue does not let us sell yet."""
     return Story().ends("t.0.1").ends("t.1.1", TEN, sellable=False).turns(Turn.FALL_SHORT)
@@ -45,6 +50,29 @@ def look(
     scene = Scene(one_way(), MARKETS, 0, wall_ns, stale, RICH if cash is None else cash)
     (only,) = decide(story.trade, scene, policy)
     return only
+
+
+def taken_back(story: Story, order: str, fill: str) -> Story:
+    """The venue does not stand by a fill."""
+    story.trade.apply(FillReversed("t", order, fill, "it failed on chain"), story.now)
+    return story
+
+
+def test_an_equal_count_below_nothing_is_no_lock() -> None:
+    """Both legs were paired with their opposites, then their purchases failed: the opposites alone are no bundle."""
+    story = Story().ends("t.0.1", TEN).ends("t.1.1", TEN).turns(Turn.LOCK).turns(Turn.REOPEN)
+    for leg in (0, 1):
+        story.ends(story.next_round(leg, Action.BUY, turn=Turn.UNWIND, opposite=True), TEN)
+    assert [(leg.held, leg.sets, leg.mergeable) for leg in story.trade.legs] == [(0, TEN, TEN)] * 2
+    taken_back(taken_back(story, "t.0.1", "fill 1"), "t.1.1", "fill 2").turns(Turn.FALL_SHORT)
+    assert [(leg.held, leg.sets, leg.mergeable) for leg in story.trade.legs] == [(-TEN, TEN, 0)] * 2
+    found = decide(story.trade, Scene(deep(), MARKETS, 0, 10_000, (), RICH), POLICY)
+    (step,) = found
+    assert isinstance(step, Place)
+    assert [(intent.leg, intent.action, intent.size) for intent in step.intents] == [
+        (0, Action.BUY, TEN),
+        (1, Action.BUY, TEN),
+    ]
 
 
 # -- complete sets, decided -------------------------------------------------------------------------------------------

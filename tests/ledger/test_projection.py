@@ -17,7 +17,7 @@ from dutchbook.core.facts import (
     OutcomesDiverged,
     TradeTurned,
 )
-from dutchbook.core.money import MICRO
+from dutchbook.core.money import MICRO, Size
 from dutchbook.core.order import OrderEvent
 from dutchbook.core.trade import Turn
 from dutchbook.ledger.projection import KEPT
@@ -125,6 +125,24 @@ def test_a_leg_paid_twice_reaches_a_person_and_pays_once() -> None:
         after.apply(paid("t", 0, 100, 1000), 99)
     assert after.cash == cash
     assert after.net() == {}
+
+
+def test_payouts_wait_while_the_venue_still_holds_their_tokens() -> None:
+    """Ten NO paid a dollar each: booked here, and the venue states less cash until its tokens are redeemed."""
+    after = ledger(*CASH, *started(), bought("t.1.1", "f1", 10, 40), paid("t", 1, 0, 1000))
+    held = {P_NO: Size(10 * MICRO), K_YES: Size(10 * MICRO)}
+    waiting = after.unredeemed(held)
+    assert waiting == {POLY: {"polymarket:wallet": 1000 * CENT}}
+    assert after.cash_without(waiting)["polymarket:wallet"] == after.cash["polymarket:wallet"] - 1000 * CENT
+    assert after.cash_without(waiting)["kalshi:0"] == after.cash["kalshi:0"]
+    assert after.unredeemed({P_NO: Size(0)}) == {}
+
+
+def test_tokens_worth_nothing_and_a_venue_that_pays_by_itself_have_no_payout_waiting() -> None:
+    lost = ledger(*CASH, *started(), bought("t.1.1", "f1", 10, 40), paid("t", 1, 100, 0))
+    assert lost.unredeemed({P_NO: Size(10 * MICRO)}) == {}
+    kalshi = ledger(*CASH, *started(), bought("t.0.1", "f1", 10, 40), paid("t", 0, 100, 1000))
+    assert kalshi.unredeemed({K_YES: Size(10 * MICRO)}) == {}
 
 
 # -- complete sets ----------------------------------------------------------------------------------------------------

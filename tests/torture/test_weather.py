@@ -14,7 +14,7 @@ from dutchbook.core.clock import MILLISECOND, MINUTE, SECOND
 from dutchbook.core.errors import Lost
 from dutchbook.feed.virtual_time import VirtualClock, VirtualLoop
 from dutchbook.torture.aim import MOST_STRIKES, PHASES, impossible
-from dutchbook.torture.kinds import BY_NAME, KINDS, Group, named
+from dutchbook.torture.kinds import BY_NAME, KINDS, WEATHER, Group, named
 from dutchbook.torture.weather import Weather
 from torture.wires import DOLLAR, KALSHI, POLYMARKET, Wires, on_wires
 
@@ -90,7 +90,7 @@ def test_draws_do_not_depend_on_the_hash_seed() -> None:
     assert len(said) == 1
 
 
-@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+@pytest.mark.parametrize("kind", [kind.name for kind in WEATHER])
 def test_a_weather_of_one_kind_lets_only_that_kind_strike(kind: str) -> None:
     """And it does strike: an order or a settlement that it cannot befall is asked about again with another seed."""
     seen: Counter[str] = Counter()
@@ -112,7 +112,7 @@ def test_seeds_differ_in_mood_and_every_kind_has_its_turn() -> None:
     assert min(moods.values()) > 120
     assert all(len(weather.rates) == 1 for weather in weathers if weather.mood == "single")
     alone = Counter(next(iter(weather.rates)) for weather in weathers if weather.mood == "single")
-    assert set(alone) == {kind.name for kind in KINDS if kind.by_default}
+    assert set(alone) == {kind.name for kind in WEATHER if kind.by_default}
 
 
 def test_an_aimed_seed_strikes_while_a_trade_is_where_it_aims_and_every_possible_aim_is_drawn() -> None:
@@ -120,7 +120,7 @@ def test_an_aimed_seed_strikes_while_a_trade_is_where_it_aims_and_every_possible
     drawn = {(aim.kind.name, aim.phase) for aim in aims}
     assert drawn == {
         (kind.name, phase)
-        for kind in KINDS
+        for kind in WEATHER
         if kind.by_default
         for phase, _ in PHASES
         if not impossible(kind.name, phase)

@@ -120,6 +120,11 @@ class LegRow:
         return Size(self._bought_in_sets - self.merged)
 
     @property
+    def mergeable(self) -> Size:
+        """Complete sets that are there: the contract of one may have been reversed since its opposite was bought."""
+        return Size(max(0, self.sets + min(0, self.held)))
+
+    @property
     def held(self) -> Size:
         """Contracts that stand alone. A payout leaves it as it is: it is what the market has paid for (see `settled`)."""
         total = sum(mark.size for mark in self.marks)

@@ -19,12 +19,15 @@ async def differences(ledger: Ledger, trading: Mapping[str, Trading]) -> list[st
     for venue, side in trading.items():
         balances = await side.balances()
         positions = await side.positions()
+        cash = ledger.cash_without(ledger.unredeemed(positions.held))
         for pool, stated in balances.available.items():
-            expected = ledger.cash.get(pool, 0)
+            expected = cash.get(pool, 0)
             if stated != expected:
                 found.append(f"{pool}: venue {format_micros(stated)}, ledger {format_micros(expected)}")
         ours = {market: size for market, size in ledger.net().items() if venue_of(market) == venue}
-        theirs = {claim.market: positions.net(claim.market) for claim in positions.held}
+        # tokens of a market that has paid are a payout that waits, or worth nothing
+        over = frozenset() if side.capabilities.nets_positions else ledger.paid.keys()
+        theirs = {claim.market: positions.net(claim.market) for claim in positions.held if claim.market not in over}
         for market in sorted(ours.keys() | {m for m, size in theirs.items() if size}):
             if theirs.get(market, Size(0)) != ours.get(market, Size(0)):
                 found.append(

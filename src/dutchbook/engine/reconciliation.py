@@ -112,6 +112,8 @@ class Reconciliation:
         snapshot, self.unread[venue] = await read_snapshot(venue, trading, since)
         if self.unread[venue]:
             desk.log.warning("statement not read", venue=venue, **self.unread[venue])
+        if snapshot.positions is not None:
+            self._accounts.hold(venue, snapshot.positions.held, before)
         if snapshot.balances is not None:
             self._accounts.balances[venue] = snapshot.balances
             if self._accounts.settled_with(venue):
@@ -172,6 +174,7 @@ class Reconciliation:
             wall_ns=begun,
             agreed_ns=self._agreed_ns.get(venue, self._heard_ns or begun),
             resolved=self._settlement.known,
+            held=accounts.held.get(venue),
         )
         differences = cash_differences(view, balances, self._foreign.get(venue, {}).values())
         seen = self._cash_seen.get(venue, ())

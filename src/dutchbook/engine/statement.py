@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import Final, TypeVar
 
-from dutchbook.core.claim import MarketId, venue_of
+from dutchbook.core.claim import Claim, MarketId, venue_of
 from dutchbook.core.clock import MINUTE, SECOND
 from dutchbook.core.errors import DutchbookError
+from dutchbook.core.money import Size
 from dutchbook.core.order import Fill
 from dutchbook.core.position import OrderRow, TradeBook
 from dutchbook.core.venue import ListsFills, OrderIdentity, Trading
@@ -70,10 +71,11 @@ def books_of(
     wall_ns: int,
     agreed_ns: int = 0,
     resolved: Container[MarketId] = (),
+    held: Mapping[Claim, Size] | None = None,
 ) -> Books:
     """What the ledger expects of a venue. `identities` names (trade, order) of every order of the ledger; `before` is the
     number of facts when the statement began: what changed since is under way. So is the payout of a `resolved` market that is
-    not booked yet: its trade may still be worked on."""
+    not booked yet: its trade may still be worked on. `held` is what the venue said last, for a statement without positions."""
     orders: dict[str, OrderView] = {}
     busy: set[MarketId] = set()
     moved: dict[MarketId, int] = {}
@@ -100,9 +102,10 @@ def books_of(
         if found is not None and identity not in orders:
             trade = ledger.trades[found[0]]
             orders[identity] = _seen(trade, trade.order(found[1]))
+    waiting = ledger.unredeemed(snapshot.positions.held if snapshot.positions is not None else held or {})
     return Books(
         venue=venue,
-        cash=ledger.cash,
+        cash=ledger.cash_without(waiting),
         held=ledger.held_at(venue),
         orders=orders,
         netting=trading.capabilities.nets_positions,

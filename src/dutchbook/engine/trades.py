@@ -17,7 +17,7 @@ from dutchbook.engine.desk import Desk
 from dutchbook.engine.driver import TradeDriver
 from dutchbook.execution.actions import Place
 from dutchbook.execution.decide import Wish, exit_round
-from dutchbook.execution.repair import after_mark, require_handing_over
+from dutchbook.execution.repair import after_mark, nothing_left, require_handing_over
 
 AFTER_IMPOSSIBLE_NS: Final = 8 * SECOND
 """How long a trade is left alone after an event that no table knows, or a defect of ours."""
@@ -151,6 +151,8 @@ class Trades:
         for trade in desk.ledger.trades.values():
             for row in trade.orders():
                 desk.track(row.plan.identity, trade.id, row.plan.id)
+        for trade in list(desk.ledger.open.values()):
+            self._release(trade)
         for trade in list(desk.ledger.working):
             desk.log.warning("recovering a trade left half done", trade=trade.id, phase=trade.phase.value)
             if trade.phase is Phase.OPENED:
@@ -221,3 +223,10 @@ class Trades:
             driver.poke()
         elif trade.working:
             self._resume(trade, "nobody waits for its answer any more")
+        else:
+            self._release(trade)
+
+    def _release(self, trade: TradeBook) -> None:
+        """A person has nothing in hand when the venue took back all that a trade held: it is over."""
+        if trade.phase is Phase.HANDED_OVER and nothing_left(trade):
+            self._desk.record(TradeTurned(trade.id, Turn.FLATTEN, "nothing of it is held any more"))

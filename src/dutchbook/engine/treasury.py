@@ -38,6 +38,8 @@ class Treasury:
         """By operation: not before this monotonic time, and the pause that led to it."""
         self._untouched: dict[tuple[str, int], int] = {}
         """By leg whose merge has no answer: how many readings in a row showed its sets untouched."""
+        self._missed_ns: dict[tuple[str, int], int] = {}
+        """By leg whose merge has no answer: since when, on our monotonic clock. The wall clock may be set back."""
 
     async def work(self) -> None:
         """Merge what can be merged, redeem what was won."""
@@ -54,9 +56,11 @@ class Treasury:
     async def _merge(self, venue: str, wallet: Wallet) -> None:
         for trade in list(self._desk.ledger.open.values()):
             for index, leg in enumerate(trade.legs):
-                market, size = leg.claim.market, leg.sets
+                market, size = leg.claim.market, leg.mergeable
                 if venue_of(market) != venue or leg.settled:
                     continue
+                if not leg.merging:
+                    self._missed_ns.pop((trade.id, index), None)
                 if leg.merging:
                     await self._find_out(venue, trade, index)
                 elif size and leg.at_rest:
@@ -82,13 +86,16 @@ class Treasury:
             return
         if leg.merging != size or self._orders_out(market):
             return
+        margin = desk.policy.absence_margin_ns[venue]
+        waited = desk.clock.monotonic() - self._missed_ns.setdefault(key, desk.clock.monotonic())
         gone = {desk.ledger.held(claim) - stated.get(claim, 0) for claim in (leg.claim, leg.claim.opposite)}
-        untouched = gone == {0} and as_of > leg.merging_ns + desk.policy.absence_margin_ns[venue]
+        untouched = gone == {0} and as_of > leg.merging_ns + margin and waited > margin
         self._untouched[key] = self._untouched.get(key, 0) + 1 if untouched else 0
         if gone == {size}:
             self._merged(trade, index, size)
         elif self._untouched[key] >= desk.policy.absences_needed:
             self._untouched[key] = 0
+            del self._missed_ns[key]
             asked = WalletMoved(venue, market, WalletWork.MERGE, WalletStage.ASKED, size, trade.id, index)
             desk.record(replace(asked, stage=WalletStage.FAILED, note="the venue still holds the sets"))
         elif gone != {0}:
@@ -101,7 +108,8 @@ class Treasury:
         return any(not (row.ended and row.accounted) for leg in legs for row in leg.orders)
 
     async def _redeem(self, venue: str, wallet: Wallet) -> None:
-        """Tokens of markets that have paid, by the venue's own word that they are still there: to ask again is safe."""
+        """Tokens of markets that have paid us something, by the venue's own word that they are still there: to ask again is
+        safe."""
         if not any(venue_of(market) == venue for market in self._desk.ledger.paid):
             return
         try:
@@ -109,7 +117,7 @@ class Treasury:
         except DutchbookError as error:
             self._desk.log.warning("positions not read", venue=venue, reason=str(error))
             return
-        for market in sorted({claim.market for claim, size in held.items() if size} & set(self._desk.ledger.paid)):
+        for market in sorted(self._desk.ledger.unredeemed(held)):
             move = WalletMoved(venue, market, WalletWork.REDEEM, WalletStage.ASKED)
             if await self._done(move, partial(wallet.redeem, market)):
                 self._desk.record(replace(move, stage=WalletStage.DONE))

@@ -177,9 +177,10 @@ def slices(
 ) -> Balancing | None:
     """When no way to an equal count is there: the part of the surplus that the books take now, or None.
 
-    It brings the legs closer and leaves the rest to the next round.
+    It brings the legs closer and leaves the rest to the next round. A leg whose purchase was reversed after its opposite was
+    bought holds less than nothing: the others are not sold below nothing to meet it.
     """
-    least = min(holding.held for holding in holdings)
+    least = max(0, min(holding.held for holding in holdings))
     sales: list[Correction] = []
     waits = False
     for leg, holding in enumerate(holdings):
@@ -211,7 +212,7 @@ def candidate_counts(
     most = max(0, *(holding.held for holding in holdings))
     fewest = max(0, min(holding.held for holding in holdings))
     lot = max(markets[holding.claim.market].take_lot for holding in holdings)
-    counts = {int(target), *(int(holding.held) for holding in holdings)}
+    counts = {int(target), fewest, *(int(holding.held) for holding in holdings)}
     for holding in holdings:
         book = books.get(holding.claim.market)
         if book is None or not book.live:

@@ -119,7 +119,7 @@ def decide(trade: TradeBook, scene: Scene, policy: Policy, wish: Wish | None = N
     counts = {int(h.held) for h in holdings}
     if counts == {0}:
         return [_flat(trade)]
-    if len(counts) == 1:
+    if len(counts) == 1 and min(counts) > 0:
         return [Finish(Turn.LOCK, f"{format_micros(counts.pop(), trim=True)} contracts on every leg")]
     if trade.phase in _ROUND_IS_OUT:
         return [Finish(Turn.FALL_SHORT, f"legs hold {_counts(holdings)}")]

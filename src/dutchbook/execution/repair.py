@@ -50,6 +50,12 @@ def _towards(trade: TradeBook, turn: Turn) -> Turn | None:
     return Turn.REOPEN
 
 
+def nothing_left(trade: TradeBook) -> bool:
+    """Whether a trade holds nothing that still has to be paid, and nothing of it is out."""
+    over = all(row.ended and row.accounted for row in trade.orders())
+    return over and not any(leg.held or leg.sets for leg in trade.legs)
+
+
 def require_handing_over(trade: TradeBook) -> None:
     """Raises Skip, naming what is wrong, for a trade that a person cannot take over now."""
     if trade.phase not in (Phase.NAKED, Phase.LOCKED):

@@ -273,6 +273,32 @@ class Ledger:
         """Contracts of every claim held at a venue, before any netting."""
         return {claim: Size(size) for claim, size in self._held.items() if size and venue_of(claim.market) == venue}
 
+    def unredeemed(self, stated: Mapping[Claim, Size]) -> dict[MarketId, dict[str, Cash]]:
+        """By market and pool: payouts that are booked here while their venue, by its statement, still holds the tokens. A venue
+        that nets pays by itself and has none; what is worth nothing is left out."""
+        waiting: dict[MarketId, dict[str, Cash]] = {}
+        for market in {claim.market for claim, size in stated.items() if size} & self.paid.keys():
+            if venue_of(market) in self.netting:
+                continue
+            pools: dict[str, int] = {}
+            for trade, index in self.paid[market]:
+                leg = self.trades[trade].legs[index]
+                if leg.settled is not None:
+                    due = leg.settled.payout - leg.settled.fee + leg.paid_sets
+                    pools[leg.plan.pool] = pools.get(leg.plan.pool, 0) + due
+            due_there = {pool: Cash(due) for pool, due in pools.items() if due}
+            if due_there:
+                waiting[market] = due_there
+        return waiting
+
+    def cash_without(self, waiting: Mapping[MarketId, Mapping[str, Cash]]) -> dict[str, Cash]:
+        """Cash by pool as the venue states it while those payouts wait there."""
+        cash = {pool: Cash(amount) for pool, amount in self.cash.items()}
+        for pools in waiting.values():
+            for pool, due in pools.items():
+                cash[pool] = Cash(cash.get(pool, 0) - due)
+        return cash
+
     def net(self) -> dict[MarketId, Size]:
         """YES minus NO per market, where it is not zero: what a netting venue shows."""
         totals: dict[MarketId, int] = {}

@@ -67,6 +67,10 @@ _SENT_WITH_AN_ORDER: Final = frozenset(
 
 def impossible(kind: str, phase: str) -> str | None:
     """Why a fault cannot meet a trade in a state; None when it can."""
+    if phase == "flat" and BY_NAME[kind].group is not Group.CHAIN:
+        return "nothing of the trade is under way any more"
+    if BY_NAME[kind].group is Group.CHAIN and phase not in ("locked", "flat"):
+        return "sets are merged when nothing of their leg is out, which is seldom while the trade is under way"
     if kind in _SENT_WITH_AN_ORDER and phase in ("settling", "locked"):
         return "it needs an order of the trade on its way, and in this state there is none"
     if phase == "partial":

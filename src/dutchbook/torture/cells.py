@@ -36,7 +36,7 @@ class Cells:
         venues = {word for word in where.split(" ") if word in BOTH} or set(BOTH)
         if trade_of is not None:
             self._count(kind, trade_of, venues)
-        elif ledger is not None and " order " not in where:
+        elif ledger is not None and " order " not in where and " chain " not in where:
             for trade in ledger.open.values():
                 if trade.phase in _COUNTED:
                     self._count(kind, trade, venues)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from dutchbook.feed.virtual_time import VirtualClock
 from dutchbook.ledger.journal import Identity
 from dutchbook.simulator.delivery import Latency
 from dutchbook.simulator.memory import MemoryTransport
+from dutchbook.torture.chain import Chain, ChainWallet
 from dutchbook.torture.network import Crash, Network, Seam
 from dutchbook.torture.store import WeatheredJournal
 from dutchbook.torture.weather import Weather
@@ -50,6 +51,8 @@ class Ground:
     links: Sequence[Link]
     network: Network
     weather: Weather
+    chain: Chain | None
+    """The wallet's way, in the seeds whose engine may use it."""
     ledger: Path
     clock: VirtualClock
     """The process's own clock; it may be wrong."""
@@ -132,6 +135,9 @@ class Generation:
         self.journal.on_death = self._die
         entropy = ground.entropy(number)
         sides = _sides(ground, seam, entropy)
+        if ground.chain is not None:
+            purse = ChainWallet(ground.chain, ground.venues["http://poly"], "trader", self._require_life)
+            sides["polymarket"] = replace(sides["polymarket"], wallet=purse)
         self.engine = Engine(ground.config, sides, ground.links, self.journal, ground.clock, entropy)
 
     def _gate(self, point: str) -> None:

@@ -28,6 +28,8 @@ class Group(Enum):
     """Nothing is broken: what a venue, or the account's owner, does now and then."""
     SETTLEMENT = "settlement"
     """How a question is paid."""
+    CHAIN = "chain"
+    """A merge or a redemption that the engine asks of the wallet. Has dice of its own, in the seeds with a wallet."""
     STORE = "store"
     """A write to the journal's file."""
     PROCESS = "process"
@@ -48,7 +50,7 @@ class Kind:
 
 
 _R, _F, _O, _V = Group.REQUEST, Group.STREAM, Group.ORDER, Group.VENUE
-_X, _S, _P = Group.SETTLEMENT, Group.STORE, Group.PROCESS
+_X, _C, _S, _P = Group.SETTLEMENT, Group.CHAIN, Group.STORE, Group.PROCESS
 
 KINDS: Final[tuple[Kind, ...]] = (
     Kind("lost_request", _R, "the request is lost on its way; the sender hears nothing until its timeout", 0.008),
@@ -97,6 +99,10 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("settlement_reversed", _X, "a market that has paid pays again with another value", 0.05, KALSHI),
     Kind("settlement_scalar", _X, "a question is decided neither way: every venue pays part", 0.05),
     Kind("settlement_divergent", _X, "the venues decide the same question differently", 0.05),
+    Kind("chain_reverted", _C, "a wallet's transaction is reverted, and it is said", 0.12, POLYMARKET),
+    Kind("chain_lost", _C, "a wallet's transaction is never carried out; nobody hears of it", 0.12, POLYMARKET),
+    Kind("chain_answer_lost", _C, "a wallet's transaction is carried out; nobody hears of it", 0.15, POLYMARKET),
+    Kind("chain_late", _C, "a wallet's transaction is carried out after the wallet has given up", 0.12, POLYMARKET),
     Kind("database_busy", _S, "another program holds the file's write lock", 0.0006, NOWHERE),
     Kind("disk_full", _S, "the disk fills up: SQLite refuses the append", 0.0004, NOWHERE),
     Kind("slow_write", _S, "an append takes seconds: what was to be sent after it is late", 0.005, NOWHERE),
@@ -108,6 +114,9 @@ KINDS: Final[tuple[Kind, ...]] = (
 )
 
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
+
+WEATHER: Final = tuple(kind for kind in KINDS if kind.group is not Group.CHAIN)
+"""The kinds that the moods of the weather are made of."""
 
 
 def named(group: Group) -> tuple[Kind, ...]:

@@ -1,6 +1,6 @@
-"""The person at the engine of a seed: takes the kill switch back after a look, and has an order rest now and then.
+"""The person at the engine of a seed: takes the kill switch back after a look, has an order rest, takes a trade over.
 
-Acts through what a person has: the facts that `dutchbook start` books, and orders by hand.
+Acts through what a person has: the facts that `dutchbook start` books, orders by hand, and the repairs of single trades.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from dutchbook.core.errors import DutchbookError
 from dutchbook.core.facts import KillSwitchSet
 from dutchbook.core.money import Price, Size
 from dutchbook.core.order import TimeInForce
+from dutchbook.core.trade import Phase
+from dutchbook.execution.decide import Wish
 from dutchbook.torture.generation import Generation
 from dutchbook.torture.network import Crash
 from dutchbook.torture.venue_faults import CENT, DOLLAR, Place
@@ -22,13 +24,19 @@ from dutchbook.torture.venue_faults import CENT, DOLLAR, Place
 MOST_ORDERS: Final = 4
 """Resting orders in one seed."""
 
+TAKE_OVER: Final = 0.15
+"""Of the seeds, in so many trades are handed over to the person, and some of them handed back."""
+
 
 class Operator:
     """One a seed; some of them trade by hand."""
 
-    def __init__(self, draw: random.Random, places: Sequence[Place]) -> None:
-        self._draw = draw
+    def __init__(self, seed: int, places: Sequence[Place]) -> None:
+        draw = self._draw = random.Random(f"{seed}:operator")
         self._places = places
+        # drawn apart: what is handed over changes no other choice
+        self._hand = random.Random(f"{seed}:handed over")
+        self._takes_over = self._hand.random() < TAKE_OVER
         self._orders_left = MOST_ORDERS if draw.random() < 0.2 else 0
 
     def act(self, generation: Generation, *, calm: bool) -> None:
@@ -40,12 +48,25 @@ class Operator:
         if self._orders_left and not calm and not generation.dead and self._draw.random() < 0.1:
             with suppress(Crash, DutchbookError):
                 self._rest(generation)
+        if self._takes_over and not generation.dead:
+            with suppress(Crash, DutchbookError):
+                self._take_over(generation)
 
     def _take_back(self, generation: Generation) -> None:
         """The switch, when a breaker has thrown it; never after the loss limit."""
         switch = generation.engine.desk.ledger.kill_switch
         if switch is not None and "loss" not in switch.reason and self._draw.random() < 0.2:
             generation.engine.desk.record(KillSwitchSet(False, "looked at", "operator"))
+
+    def _take_over(self, generation: Generation) -> None:
+        """Have a naked trade, seldom a locked one, to oneself; have the engine finish it later, or leave it until it is paid."""
+        trades = generation.engine.trades
+        for trade in list(generation.engine.desk.ledger.open.values()):
+            drawn = self._hand.random()
+            if (trade.phase is Phase.NAKED and drawn < 0.3) or (trade.phase is Phase.LOCKED and drawn < 0.004):
+                trades.hand_over(trade, "taken over")
+            elif trade.phase is Phase.HANDED_OVER and drawn < 0.15:
+                trades.wish(trade, self._hand.choice((Wish.COMPLETE, Wish.UNWIND)), "handed back")
 
     def _rest(self, generation: Generation) -> None:
         """Buy some cents below the best offer, good till cancelled."""

@@ -39,6 +39,7 @@ from dutchbook.simulator.kalshi.exchange import KalshiExchange
 from dutchbook.simulator.polymarket.exchange import PolymarketExchange
 from dutchbook.simulator.polymarket.signing import SignedFields, exchange_for, order_hash
 from dutchbook.torture.cells import Cells
+from dutchbook.torture.chain import Chain
 from dutchbook.torture.generation import Generation, Ground
 from dutchbook.torture.network import Network, Posted, posted
 from dutchbook.torture.operator import Operator
@@ -107,6 +108,7 @@ def engine_config(draw: random.Random) -> EngineConfig:
         confirm_every_ns=4 * SECOND,
         venues_every_ns=10 * SECOND,
         publish_every_ns=3 * SECOND,
+        treasury_every_ns=4 * SECOND,
         commands_every_ns=0,
         early_exit=leaving,
         exits_every_ns=SECOND,
@@ -201,6 +203,7 @@ class _Run:
         aim = self._weather.aim
         if aim is not None:
             aim.there = self._there
+        self._chain = Chain(seed, self._polymarket, self._network, lambda: self._weather.calm, self._struck, kinds)
         self._weather.exchanges = self._exchanges
         self._network.weather = self._network.streams = self._weather
         self._ground = Ground(
@@ -215,6 +218,7 @@ class _Run:
             links=self._stage.links,
             network=self._network,
             weather=self._weather,
+            chain=self._chain if self._chain.in_use else None,
             ledger=path,
             clock=self._process_clock,
             latency=Latency((5 * MILLISECOND, 40 * MILLISECOND), (5 * MILLISECOND, 40 * MILLISECOND), seed),
@@ -225,7 +229,7 @@ class _Run:
             leaving=self._leaving,
         )
         self._now_alive: Generation | None = None
-        self._operator = Operator(random.Random(f"{seed}:operator"), self._stage.places)
+        self._operator = Operator(seed, self._stage.places)
 
     # -- the whole -----------------------------------------------------------------------------------------------------
 
@@ -318,7 +322,8 @@ class _Run:
 
     def _quiet(self, generation: Generation) -> bool:
         engine = generation.engine
-        return not engine.desk.ledger.open and not engine.desk.ledger.working
+        ledger, held = engine.desk.ledger, engine.accounts.held.get("polymarket", {})
+        return not ledger.open and not ledger.working and not ledger.unredeemed(held)
 
     async def _compare(self, generation: Generation) -> None:
         engine = generation.engine
@@ -405,9 +410,16 @@ class _Run:
         return next((one for one in reversed(self._network.orders) if (one.venue, one.identity) == (venue, name)), None)
 
     def _trade_of(self, where: str) -> TradeBook | None:
-        if self._now_alive is None or " order " not in where:
+        if self._now_alive is None:
             return None
-        desk, order = self._now_alive.engine.desk, self._order_of(where)
+        desk = self._now_alive.engine.desk
+        if " chain " in where:
+            market = where.replace(" chain ", ":")
+            open_ = desk.ledger.open.values()
+            return next((t for t in open_ if any(leg.merging and leg.claim.market == market for leg in t.legs)), None)
+        if " order " not in where:
+            return None
+        order = self._order_of(where)
         found = desk.identities.get(where.split(" ")[-1] if order is None else _identity(order))
         return None if found is None else desk.ledger.trades.get(found[0])
 

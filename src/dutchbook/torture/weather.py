@@ -16,7 +16,7 @@ from dutchbook.core.transport import Request
 from dutchbook.feed.virtual_time import VirtualClock
 from dutchbook.torture import answers, network
 from dutchbook.torture.aim import Aim, drawn
-from dutchbook.torture.kinds import BY_NAME, KINDS, Group, Kind
+from dutchbook.torture.kinds import BY_NAME, KINDS, WEATHER, Group, Kind
 from dutchbook.torture.line import FrameFault, FrameWay
 from dutchbook.torture.network import Deed, Posted, posted
 from dutchbook.torture.store import StoreFault, StoreWay
@@ -84,7 +84,7 @@ def moods(seed: int, kinds: Collection[str] | None) -> tuple[str, dict[str, floa
     unknown = sorted(set(kinds or ()) - BY_NAME.keys())
     if unknown:
         raise ValueError(f"no such kind of fault: {', '.join(unknown)}; known: {', '.join(BY_NAME)}")
-    chosen = [kind for kind in KINDS if (kind.by_default if kinds is None else kind.name in kinds)]
+    chosen = [kind for kind in WEATHER if (kind.by_default if kinds is None else kind.name in kinds)]
     aim = drawn(seed, chosen) if kinds is None else None
     if aim is not None:
         factors = {kind.name: MISSES if kind.group is Group.ORDER else CALM for kind in chosen}

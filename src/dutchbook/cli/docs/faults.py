@@ -196,7 +196,7 @@ def _coverage(data: dict[str, Any]) -> list[str]:
     from dutchbook.torture.aim import impossible
     from dutchbook.torture.kinds import BOTH, KINDS
 
-    phases = ["executing", "partial", "hedging", "unwinding", "settling", "naked", "locked"]
+    phases = ["executing", "partial", "hedging", "unwinding", "settling", "naked", "locked", "flat"]
     runs = [run, *data.get("earlier", [])]
     counts: Counter[tuple[str, str, str]] = Counter()
     for one in runs:
