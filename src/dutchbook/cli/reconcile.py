@@ -81,6 +81,7 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     for name, venue in told["venues"].items():
         shown += [f"{name}: {part} could not be read: {why}" for part, why in venue["unread"].items()]
         shown += [f"{name}: {text}" for text in venue.get("under_way", [])]
+        shown += [f"{name}: {text}" for text in venue.get("waiting", [])]
         for text in venue.get("adopted", []):
             shown.append(f"adopted     {text}")
         for finding in venue["findings"]:
@@ -165,7 +166,7 @@ class Comparison:
 
     async def run(self, adopt: bool) -> dict[str, Any]:
         """Each venue's differences as plain data, and what was adopted."""
-        from dutchbook.engine.reconciliation import plain
+        from dutchbook.engine.reconciliation import plain, waiting_payouts
         from dutchbook.execution.reconcile import reconcile as compare
 
         result: dict[str, Any] = {}
@@ -189,6 +190,7 @@ class Comparison:
             result[name] = {
                 "unread": unread,
                 "under_way": under_way,
+                "waiting": [] if snapshot.positions is None else waiting_payouts(self.ledger, snapshot.positions.held),
                 "adopted": adopted,
                 "findings": [plain(finding) for finding in found],
             }
@@ -223,6 +225,8 @@ class Comparison:
             recent = tuple(fill for fill in snapshot.fills if fill.identity in ours or fill.at_ns >= heard - SLACK_NS)
             snapshot = replace(snapshot, fills=recent)
         accounts = Accounts({name: side.trading}, self.ledger, self.clock, self)
+        if snapshot.positions is not None:
+            accounts.hold(name, snapshot.positions.held, before)
         if snapshot.balances is not None and accounts.settled_with(name):
             accounts.balances[name] = snapshot.balances
             accounts.true_up(name)

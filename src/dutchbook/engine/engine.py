@@ -13,11 +13,11 @@ import dutchbook
 from dutchbook.core.book import Book
 from dutchbook.core.claim import native_of, venue_of
 from dutchbook.core.clock import MILLISECOND, MINUTE, SECOND, Clock, Entropy
-from dutchbook.core.errors import Lost, MalformedFrame, Retry, Unavailable
+from dutchbook.core.errors import DutchbookError, Lost, MalformedFrame, Retry, Unavailable
 from dutchbook.core.facts import EngineStarted, EngineStopped
 from dutchbook.core.link import Link
 from dutchbook.core.position import TradeBook
-from dutchbook.core.venue import KeepsAlive, SignsAhead
+from dutchbook.core.venue import KeepsAlive, ListsHoldings, SignsAhead, Trading
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.by_hand import ByHand
 from dutchbook.engine.capital import LOOK_EVERY_NS, CapitalWatch
@@ -188,10 +188,27 @@ class Engine:
             markets += await self.links.read(name, sorted(known.get(name, ())))
             side.trading.know(markets)
             desk.markets.update({market.id: market for market in markets})
+            # known to the account only: nobody watches their books any more
+            side.trading.know(await self.links.read(name, await self._left_to_redeem(name, side.trading)))
         missing = sorted(needed - desk.markets.keys())
         if missing:
             raise Unavailable(f"{', '.join(missing)}: held, and not readable at the venue")
         self.pursuit.watch()
+
+    async def _left_to_redeem(self, venue: str, trading: Trading) -> list[str]:
+        """Native ids of markets that have paid us and of which the venue may still hold tokens, also from earlier runs: without
+        them its cash cannot be explained. What cannot be read is found by the next start."""
+        ledger = self.desk.ledger
+        if venue in ledger.netting or not isinstance(trading, ListsHoldings):
+            return []
+        paid = {native_of(market) for market in ledger.paid if venue_of(market) == venue}
+        if not paid:
+            return []
+        try:
+            return sorted(paid & set(await trading.held_natives()))
+        except DutchbookError as error:
+            self.desk.log.warning("holdings not read", venue=venue, reason=str(error))
+            return []
 
     def _trade_ended(self, trade: TradeBook) -> None:
         """After each trade: the cooldown of its event begins, results that waited are booked, the breakers look."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from dutchbook.core.claim import Claim, native_of
 from dutchbook.core.clock import MINUTE, SECOND
 from dutchbook.core.errors import DutchbookError, ImpossibleEvent, LedgerError
 from dutchbook.core.facts import Alarmed
@@ -33,6 +34,7 @@ from dutchbook.execution.findings import (
     VenueSnapshot,
 )
 from dutchbook.execution.reconcile import cash_differences, reconcile, settle_remedies
+from dutchbook.ledger.projection import Ledger
 
 AGAIN_NS: Final = 5 * SECOND
 """A new finding is looked at again so soon: it is acted on only when it is still there."""
@@ -280,7 +282,11 @@ class Reconciliation:
     def publish(self) -> None:
         """The gauge `reconciliation`: the newest findings, for readers in other processes."""
         told: dict[str, Any] = {
-            venue: {"unread": self.unread.get(venue, {}), "findings": [plain(finding) for finding in found]}
+            venue: {
+                "unread": self.unread.get(venue, {}),
+                "waiting": waiting_payouts(self._desk.ledger, self._accounts.held.get(venue, {})),
+                "findings": [plain(finding) for finding in found],
+            }
             for venue, found in self.findings.items()
         }
         self._desk.publish("reconciliation", {"at_ns": self._desk.clock.wall(), "venues": told})
@@ -289,6 +295,15 @@ class Reconciliation:
 def _fills_left(found: list[Finding]) -> bool:
     """Whether a fill was found that is not booked yet, or was not there in the statement before."""
     return any(each.code is Code.FILL_MISSED or (each.code in _FILLS and not each.confirmed) for each in found)
+
+
+def waiting_payouts(ledger: Ledger, held: Mapping[Claim, Size]) -> list[str]:
+    """Payouts that are booked while a venue still holds their tokens, a sentence each."""
+    return [
+        f"a payout of {format_dollars(sum(pools.values()), 4)} of {market} waits at the venue: "
+        f"`dutchbook wallet redeem {native_of(market)}`, unless the engine (trading.use_wallet) or the venue does it"
+        for market, pools in sorted(ledger.unredeemed(held).items())
+    ]
 
 
 def plain(finding: Finding) -> dict[str, Any]:
