@@ -153,6 +153,24 @@ MUTANTS = (
         "    value = yes_value if leg.claim.outcome is Outcome.YES else MICRO - yes_value",
         "    value = yes_value",
     ),
+    Mutant(
+        "a payout that waits is taken for a loss",
+        "ledger/projection.py",
+        "            if venue_of(market) in self.netting:\n                continue",
+        "            if market:\n                continue",
+    ),
+    Mutant(
+        "a merge that nobody heard of is taken for failed at once",
+        "engine/treasury.py",
+        "        untouched = gone == {0} and as_of > leg.merging_ns + margin and waited > margin",
+        "        untouched = gone == {0}; self._untouched[key] = 99",
+    ),
+    Mutant(
+        "a merge that nobody heard of is taken for done",
+        "engine/treasury.py",
+        "        if gone == {size}:",
+        "        if True:",
+    ),
 )
 
 

@@ -69,6 +69,7 @@ def test_only_a_naked_or_locked_trade_is_handed_to_a_person_and_then_the_engine_
     assert {phase for phase in Phase if Turn.HAND_OVER in TRADE_TABLE[phase]} == {
         Phase.NAKED,
         Phase.LOCKED,
+        Phase.FLAT,
     }
     assert Phase.HANDED_OVER not in WORKING
     assert not {Turn.HEDGE, Turn.UNWIND, Turn.STRAND} & set(TRADE_TABLE[Phase.HANDED_OVER])

@@ -287,5 +287,11 @@ def test_m47_a_trade_in_a_persons_hands_is_over_when_the_venue_takes_back_all_th
         await rig.until(lambda: trade.phase is Phase.FLAT, 60)
         assert trade.reason == "nothing of it is held any more"
         assert process.alarms.count("handed_over") == 1
+        # it is still the person's: what they buy again is not met by an order of ours
+        sent = len(rig.network.orders)
+        words = {"trade": trade.id, "leg": "0", "contracts": "10", "cash": "-4", "reason": "bought back on the web"}
+        assert (await command(rig, "trade_mark", **words)).done
+        await rig.wait(10)
+        assert (trade.phase, len(rig.network.orders)) == (Phase.HANDED_OVER, sent)
 
     play(tmp_path, story)

@@ -16,7 +16,7 @@ from dutchbook.core.money import Size
 from dutchbook.core.trade import Phase
 from dutchbook.torture.network import Fault, answer_with, orders_to
 from engine.parts import CASH, CONFIG, DOLLAR
-from engine.rig import Process, Rig, cross, play, uncross
+from engine.rig import Process, Rig, cross, play
 
 
 class ChainWallet:
@@ -190,60 +190,6 @@ def test_m35_winning_tokens_that_the_venue_leaves_are_redeemed(tmp_path: Path) -
         assert wallet.done == ["redeem polymarket:rain"]
         assert await rig.mismatches() == []
         assert rig.wealth() == 2 * CASH + process.trade.pnl
-
-    play(tmp_path, story, config=WITH_TREASURY)
-
-
-def test_m35_a_payout_that_waits_to_be_redeemed_is_no_difference(tmp_path: Path) -> None:
-    """Nobody redeems for a minute: the venue's cash lacks the payout, and its tokens say why."""
-
-    async def story(rig: Rig) -> None:
-        rig.polymarket.auto_redeem = False
-        process = await rig.start()
-        cross(rig)
-        await rig.until(lambda: bool(process.trades) and process.trade.phase is Phase.LOCKED)
-        await rig.idle()
-        rig.settle(0)
-        await rig.until(lambda: process.trade.phase is Phase.SETTLED, 60)
-        await rig.wait(60)
-        assert process.alarms.count("cash_difference") == 0
-        assert await rig.mismatches() == []
-        assert rig.wealth() == 2 * CASH + process.trade.pnl - 10 * DOLLAR
-        await process.engine.reconciliation.round()
-        (told,) = process.journal.gauge("reconciliation")["venues"]["polymarket"]["waiting"]
-        assert "a payout of $10.0000 of polymarket:rain waits" in told and "dutchbook wallet redeem rain" in told
-        rig.polymarket.redeem("trader", "rain", rig.clock.wall())
-        await rig.wait(60)
-        await process.engine.reconciliation.round()
-        assert process.journal.gauge("reconciliation")["venues"]["polymarket"]["waiting"] == []
-        assert process.alarms.count("cash_difference") == 0
-        assert await rig.mismatches() == []
-        assert rig.wealth() == 2 * CASH + process.trade.pnl
-
-    play(tmp_path, story, config=replace(CONFIG, balance_every_ns=5 * SECOND))
-
-
-def test_m35_after_a_restart_payouts_wait_also_in_markets_that_no_link_names_any_more(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.polymarket.auto_redeem = False
-        process = await rig.start()
-        cross(rig)
-        await rig.until(lambda: bool(process.trades) and process.trade.phase is Phase.LOCKED)
-        await rig.idle()
-        rig.settle(0)
-        await rig.until(lambda: process.trade.phase is Phase.SETTLED, 60)
-        await rig.die()
-        rig.links.clear()
-        rig.list_pair("snow")
-        uncross(rig, market="snow")
-        wallet = with_wallet(rig)
-        again = await rig.start()
-        await rig.until(lambda: bool(wallet.done), 60)
-        await rig.wait(60)
-        assert wallet.done == ["redeem polymarket:rain"]
-        assert again.alarms.count("cash_difference") == 0
-        assert await rig.mismatches() == []
-        assert rig.wealth() == 2 * CASH + again.trade.pnl
 
     play(tmp_path, story, config=WITH_TREASURY)
 

@@ -232,6 +232,66 @@ def test_what_a_line_was_late_by_counts_until_an_answer_comes_at_once() -> None:
     assert current.heard_ns == current.last_frame_ns > 7.6 * SECOND
 
 
+def late_by(seconds: float, count: int = 30) -> Far:
+    """A line of which everything arrives so much later, answers to pings included, from its opening on."""
+
+    async def far(channel: MemoryChannel) -> None:
+        channel.answers = False
+        asked = 0
+        for _ in range(count * 10):
+            await asyncio.sleep(0.1)
+            while asked < channel.pings:
+                asked += 1
+                asyncio.get_running_loop().call_later(seconds, channel.pong)
+            channel.say(b"a")
+
+    return far
+
+
+def test_a_line_that_is_late_from_its_opening_on_is_known_to_be_late() -> None:
+    """No further ping before the first was answered: a later one would be taken for the one that an answer is for."""
+    connection = listen([late_by(3.5)], 25).connection
+    assert connection.last_frame_ns > 24.8 * SECOND
+    assert connection.heard_ns < 21.6 * SECOND
+    assert connection.troubles == 0
+
+
+def test_a_line_whose_answers_take_longer_than_silence_may_last_is_given_up() -> None:
+    listener = listen([late_by(6.5), quiet], 9)
+    assert "no answer to a ping for 5 s" in listener.connection.last_trouble
+    assert len(listener.line.channels) == 2
+
+
+def test_an_answer_that_nobody_asked_for_says_nothing() -> None:
+    async def talkative(channel: MemoryChannel) -> None:
+        await asyncio.sleep(2.2)
+        channel.answers = False
+        await asyncio.sleep(4)  # asked in second 3
+        channel.pong()
+        channel.pong()
+        channel.say(b"a")
+
+    connection = listen([talkative], 6.6).connection
+    assert connection.heard_ns < connection.last_frame_ns - 3 * SECOND
+
+
+def test_a_line_that_has_caught_up_is_not_given_up_for_what_it_was_late_by() -> None:
+    """The answer took four and a half seconds, then all is quiet: the next ping tells."""
+
+    async def caught_up(channel: MemoryChannel) -> None:
+        await asyncio.sleep(2.5)
+        channel.answers = False
+        await asyncio.sleep(2.5)
+        channel.say(b"a")
+        await asyncio.sleep(2.5)
+        channel.answers = True
+        channel.pong()
+
+    listener = listen([caught_up, quiet], 20)
+    assert listener.connection.troubles == 0
+    assert len(listener.line.channels) == 1
+
+
 def test_answers_that_come_at_once_leave_a_stream_as_current_as_its_last_frame() -> None:
     connection = listen([speaking(*[b"a"] * 14, every=0.5)], 6.2).connection
     assert connection.heard_ns == connection.last_frame_ns > 5.9 * SECOND
@@ -243,7 +303,7 @@ def test_a_frame_proves_it_too() -> None:
 
 
 def test_a_venue_with_its_own_keep_alive_gets_its_text_and_no_ping() -> None:
-    listener = listen([quiet], 3.5, ScriptedStream(heartbeat=b"PING"))
+    listener = listen([speaking(b"PONG", b"PONG", b"PONG", every=1.05)], 3.5, ScriptedStream(heartbeat=b"PING"))
     (channel,) = listener.line.channels
     assert channel.sent[2:] == [b"PING"] * 3
     assert channel.pings == 0

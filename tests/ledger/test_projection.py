@@ -138,6 +138,17 @@ def test_payouts_wait_while_the_venue_still_holds_their_tokens() -> None:
     assert after.unredeemed({P_NO: Size(0)}) == {}
 
 
+def test_no_more_waits_than_the_tokens_are_worth() -> None:
+    """One of two trades was redeemed before the other's tokens came; and tokens of the losing side are worth nothing."""
+    both = ledger(
+        *CASH, *started("a"), *started("b"), bought("a.1.1", "f1", 10, 40), bought("b.1.1", "f2", 5, 40),
+        paid("a", 1, 0, 1000), paid("b", 1, 0, 500),
+    )  # fmt: skip
+    assert both.unredeemed({P_NO: Size(5 * MICRO)}) == {POLY: {"polymarket:wallet": 500 * CENT}}
+    assert both.unredeemed({P_NO: Size(15 * MICRO)}) == {POLY: {"polymarket:wallet": 1500 * CENT}}
+    assert both.unredeemed({P_YES: Size(5 * MICRO)}) == {}
+
+
 def test_tokens_worth_nothing_and_a_venue_that_pays_by_itself_have_no_payout_waiting() -> None:
     lost = ledger(*CASH, *started(), bought("t.1.1", "f1", 10, 40), paid("t", 1, 100, 0))
     assert lost.unredeemed({P_NO: Size(10 * MICRO)}) == {}

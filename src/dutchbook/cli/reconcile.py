@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dutchbook.core.facts import AnyFact
     from dutchbook.core.market import Market
     from dutchbook.engine.engine import VenueSide
+    from dutchbook.engine.payouts import WaitingPayouts
     from dutchbook.execution.findings import Books, Finding, VenueSnapshot
     from dutchbook.ledger.journal import Journal
     from dutchbook.ledger.projection import Ledger
@@ -155,6 +156,12 @@ class Comparison:
     clock: Clock
     entropy: Entropy
     markets: dict[MarketId, Market] = field(default_factory=dict)
+    payouts: WaitingPayouts = field(init=False)
+
+    def __post_init__(self) -> None:
+        from dutchbook.engine.payouts import WaitingPayouts
+
+        self.payouts = WaitingPayouts(self.ledger, self.clock)
 
     def record(self, *facts: AnyFact) -> None:
         """Apply facts, and write them where there is a journal."""
@@ -190,7 +197,7 @@ class Comparison:
             result[name] = {
                 "unread": unread,
                 "under_way": under_way,
-                "waiting": [] if snapshot.positions is None else waiting_payouts(self.ledger, snapshot.positions.held),
+                "waiting": waiting_payouts(self.payouts.at(name)),
                 "adopted": adopted,
                 "findings": [plain(finding) for finding in found],
             }
@@ -224,9 +231,9 @@ class Comparison:
             ours = identities_of(self.ledger)
             recent = tuple(fill for fill in snapshot.fills if fill.identity in ours or fill.at_ns >= heard - SLACK_NS)
             snapshot = replace(snapshot, fills=recent)
-        accounts = Accounts({name: side.trading}, self.ledger, self.clock, self)
         if snapshot.positions is not None:
-            accounts.hold(name, snapshot.positions.held, before)
+            self.payouts.hold(name, snapshot.positions.held, self.ledger.payouts)
+        accounts = Accounts({name: side.trading}, self.ledger, self.clock, self, self.payouts)
         if snapshot.balances is not None and accounts.settled_with(name):
             accounts.balances[name] = snapshot.balances
             accounts.true_up(name)
@@ -237,7 +244,9 @@ class Comparison:
 
         identities = identities_of(self.ledger)
         wall = self.clock.wall()
-        return books_of(self.ledger, name, side.trading, snapshot, identities, before=before, wall_ns=wall)
+        return books_of(
+            self.ledger, name, side.trading, snapshot, identities, before=before, wall_ns=wall, waiting=self.payouts
+        )
 
     def _adopt(self, name: str, view: Books, snapshot: VenueSnapshot, confirmed: Sequence[Finding]) -> list[str]:
         """Say what is adopted, then book it: cash that differs, and positions in markets that the ledger has never been in."""

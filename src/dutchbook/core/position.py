@@ -207,6 +207,8 @@ class TradeBook:
     exited: bool = False
     """Whether it was locked and then sold before its markets paid."""
     rolled_back: bool = False
+    in_hand: bool = False
+    """Whether a person took it over and did not hand it back: whatever becomes of it, the engine leaves it alone."""
 
     @staticmethod
     def open(fact: TradeOpened, at_ns: int) -> TradeBook:
@@ -347,6 +349,10 @@ class TradeBook:
         self.phase = next_phase(self.phase, fact.turn)
         self.reason = fact.reason or self.reason
         self.turned_ns = at_ns
+        if fact.turn is Turn.HAND_OVER:
+            self.in_hand = True
+        elif fact.turn in (Turn.REOPEN, Turn.EXIT):
+            self.in_hand = False
         if fact.turn is Turn.SETTLE:
             self.settled_ns = at_ns
         elif fact.turn is Turn.REOPEN:

@@ -6,7 +6,8 @@ outcome. All zero is FAILED when nothing ever filled, FLAT when what had filled 
 cheapest way to an equal count is being chosen. HEDGING buys what is missing, UNWINDING sells what is too much, SETTLING waits
 until bought contracts may be sold; each ends in LOCKED, FLAT or PARTIAL again. When rounds are used up, or no way is there, the
 trade is NAKED: new entries stop and it is worked on, round after round, until LOCKED or FLAT; a person may take it over, and
-then it is HANDED_OVER: the engine leaves it alone and the ledger waits for marks or for the markets to pay.
+then it is HANDED_OVER: the engine leaves it alone and the ledger waits for marks or for the markets to pay. What happens to
+such a trade after nothing was left of it, or after marks made it equal, makes it HANDED_OVER again, until it is handed back.
 A LOCKED trade can be sold before its markets pay (EXIT), or be taken over by a person who sells it outside. LOCKED, FLAT
 and FAILED are not for ever: a late fill, a fill that fails or a mark makes the trade PARTIAL again (REOPEN). SETTLED: every
 leg's market has paid; a later correction is a further fact. DRY_RUN is decided in full and never sent. An event that the
@@ -100,7 +101,12 @@ TRADE_TABLE: Final[dict[Phase, dict[Turn, Phase]]] = {
         _T.EXIT: _P.UNWINDING,
         _T.HAND_OVER: _P.HANDED_OVER,
     },
-    _P.FLAT: {_T.REOPEN: _P.PARTIAL, _T.SETTLE: _P.SETTLED},
+    _P.FLAT: {
+        _T.REOPEN: _P.PARTIAL,
+        _T.SETTLE: _P.SETTLED,
+        # it was in a person's hands until nothing was left, and something came back
+        _T.HAND_OVER: _P.HANDED_OVER,
+    },
     _P.FAILED: {_T.REOPEN: _P.PARTIAL},
     _P.SETTLED: {},
     _P.DRY_RUN: {},

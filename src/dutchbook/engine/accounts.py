@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dutchbook.core.account import Balances
-from dutchbook.core.claim import Claim, venue_of
+from dutchbook.core.claim import venue_of
 from dutchbook.core.clock import Clock
 from dutchbook.core.errors import DutchbookError
 from dutchbook.core.facts import Alarmed, AnyFact, CashMoved, FeeTrued
-from dutchbook.core.money import Cash, Size
+from dutchbook.core.money import Cash
 from dutchbook.core.position import TradeBook
 from dutchbook.core.venue import Trading
+from dutchbook.engine.payouts import WaitingPayouts
 from dutchbook.execution.findings import ABSURD, FEE_TOLERANCE, AdoptCash
 from dutchbook.ledger.projection import Ledger
 
@@ -43,13 +44,12 @@ class Difference:
 class Accounts:
     """Balances of every venue that trades."""
 
-    def __init__(self, trading: Mapping[str, Trading], ledger: Ledger, clock: Clock, recorder: Recorder) -> None:
+    def __init__(
+        self, trading: Mapping[str, Trading], ledger: Ledger, clock: Clock, recorder: Recorder, payouts: WaitingPayouts
+    ) -> None:
         self.balances: dict[str, Balances] = {}
-        self.held: dict[str, Mapping[Claim, Size]] = {}
-        """Contracts by venue, as it stated them last: those of markets that have paid are still to be turned into cash."""
-        self._held_at: dict[str, int] = {}
-        """How many facts the ledger had then."""
         self.errors: dict[str, str] = {}
+        self.payouts = payouts
         self._trued_to: dict[str, int] = {}
         self._trading = trading
         self._ledger = ledger
@@ -77,38 +77,29 @@ class Accounts:
         return differences
 
     async def refresh(self, venue: str) -> bool:
-        """Read one venue's balances, and what it holds while payouts wait for it; False (and the reason kept) when that
-        failed."""
+        """Read one venue's balances; False (and the reason kept) when that failed. Where payouts may wait at the venue, also what
+        it holds: without that its cash is not compared, but what may be spent is known."""
         try:
-            if self._payouts_may_wait(venue):
-                facts = self._ledger.facts
-                self.hold(venue, (await self._trading[venue].positions()).held, facts)
             self.balances[venue] = await self._trading[venue].balances()
         except DutchbookError as error:
             self.errors[venue] = str(error)
             return False
         self.errors.pop(venue, None)
+        if self.payouts.unread(venue) or (self.payouts.at(venue) and self.compare(venue)):
+            booked = self._ledger.payouts
+            try:
+                held = (await self._trading[venue].positions()).held
+            except DutchbookError:
+                self.payouts.lose(venue)
+            else:
+                self.payouts.hold(venue, held, booked)
         return True
-
-    def hold(self, venue: str, held: Mapping[Claim, Size], facts: int) -> None:
-        """Take what a venue says it holds; the ledger had so many facts when it was asked."""
-        self.held[venue], self._held_at[venue] = held, facts
-
-    def _payouts_may_wait(self, venue: str) -> bool:
-        """Whether a payout was booked since the venue was asked what it holds, or one waited then."""
-        if venue in self._ledger.netting:
-            return False
-        return bool(self._ledger.unredeemed(self.held.get(venue, {}))) or any(
-            leg.settled is not None and venue_of(leg.claim.market) == venue
-            for trade in self._ledger.newest(self._held_at.get(venue, 0))
-            for leg in trade.legs
-        )
 
     def available(self) -> dict[str, Cash]:
         """Cash per pool that a new trade may use: the lower of venue and ledger, less what open orders may still cost."""
         free: dict[str, Cash] = {}
         for venue, balances in self.balances.items():
-            ours = self.expected(venue)
+            ours = self.payouts.expected(venue)
             for pool, stated in balances.available.items():
                 expected = ours.get(pool, stated)
                 free[pool] = Cash(max(0, min(stated, expected) - self._ledger.reserved(pool)))
@@ -119,31 +110,28 @@ class Accounts:
         knows to be spent."""
         held: dict[tuple[str, str], Cash] = {}
         for venue, balances in self.balances.items():
-            ours = self.expected(venue)
+            ours = self.payouts.expected(venue)
             for pool, stated in balances.available.items():
                 spent = max(0, stated - ours.get(pool, stated))
                 held[venue, pool] = Cash(spent + self._ledger.reserved(pool))
         return held
 
     def settled_with(self, venue: str) -> bool:
-        """Whether the venue has nothing of ours in flight: its balance then says exactly what happened."""
-        return all(
+        """Whether the venue has nothing of ours in flight, and what waits there is known: its balance then says exactly what
+        happened."""
+        return self.payouts.known(venue) and all(
             leg.at_rest
             for trade in self._ledger.open.values()
             for leg in trade.legs
             if venue_of(leg.claim.market) == venue
         )
 
-    def expected(self, venue: str) -> dict[str, Cash]:
-        """Cash by pool as the venue should state it: the ledger's, less the payouts that wait there to be redeemed."""
-        return self._ledger.cash_without(self._ledger.unredeemed(self.held.get(venue, {})))
-
     def compare(self, venue: str) -> list[Difference]:
         """Venue against ledger, pools that agree left out. Only meaningful when `settled_with(venue)`."""
         balances = self.balances.get(venue)
         if balances is None:
             return []
-        ours = self.expected(venue)
+        ours = self.payouts.expected(venue)
         return [
             Difference(venue, pool, stated, ours.get(pool, Cash(0)))
             for pool, stated in balances.available.items()

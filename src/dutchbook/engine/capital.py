@@ -12,6 +12,7 @@ from dutchbook.core.clock import MINUTE, SECOND
 from dutchbook.core.facts import Alarmed
 from dutchbook.core.mode import Mode
 from dutchbook.engine.desk import Desk
+from dutchbook.engine.payouts import WaitingPayouts
 from dutchbook.risk.capital import CapitalRule, PoolCapital, Starving, mending, pools_of, starving
 
 LOOK_EVERY_NS: Final = 5 * SECOND
@@ -26,8 +27,9 @@ QUIET_NS: Final = 10 * MINUTE
 class CapitalWatch:
     """`look` at it again and again."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, payouts: WaitingPayouts) -> None:
         self._desk = desk
+        self._payouts = payouts
         self._since: dict[str, int] = {}
         self._last: dict[str, int] = {}
         self._told: set[str] = set()
@@ -38,7 +40,10 @@ class CapitalWatch:
         rule = CapitalRule(max(limits.max_bet, limits.min_platform_balance))
         until, used = self._until(), self._used()
         ledger = self._desk.ledger
-        pools = pools_of(ledger.cash, ledger.open.values(), until, ledger.paired, used)
+        cash = ledger.cash_without(
+            {m: due for venue in self._desk.venues for m, due in self._payouts.at(venue).items()}
+        )
+        pools = pools_of(cash, ledger.open.values(), until, ledger.paired, used)
         found = starving(pools, rule)
         self._alarm(found)
         self._desk.publish("capital", self._published(pools, rule, until))

@@ -359,6 +359,9 @@ class TradeDriver:
             return (Alarmed("after_settlement", f"trade {self.trade.id} is settled, but {reason}", self.trade.id),)
         if phase is Phase.HANDED_OVER:
             return (Alarmed("handed_over", f"trade {self.trade.id} is in a person's hands: {reason}", self.trade.id),)
+        if self.trade.in_hand:
+            text = f"trade {self.trade.id} is in a person's hands again: {reason}"
+            return (TradeTurned(self.trade.id, Turn.HAND_OVER, reason), Alarmed("handed_over", text, self.trade.id))
         return () if self.trade.working else (TradeTurned(self.trade.id, Turn.REOPEN, reason),)
 
     def _move(self, order_id: str, event: OrderEvent, reason: str) -> None:

@@ -13,11 +13,11 @@ import dutchbook
 from dutchbook.core.book import Book
 from dutchbook.core.claim import native_of, venue_of
 from dutchbook.core.clock import MILLISECOND, MINUTE, SECOND, Clock, Entropy
-from dutchbook.core.errors import DutchbookError, Lost, MalformedFrame, Retry, Unavailable
+from dutchbook.core.errors import Lost, MalformedFrame, Retry, Unavailable
 from dutchbook.core.facts import EngineStarted, EngineStopped
 from dutchbook.core.link import Link
 from dutchbook.core.position import TradeBook
-from dutchbook.core.venue import KeepsAlive, ListsHoldings, SignsAhead, Trading
+from dutchbook.core.venue import KeepsAlive, SignsAhead
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.by_hand import ByHand
 from dutchbook.engine.capital import LOOK_EVERY_NS, CapitalWatch
@@ -30,6 +30,7 @@ from dutchbook.engine.desk import Desk, VenueSide
 from dutchbook.engine.exits import Exits
 from dutchbook.engine.housekeeping import Housekeeping
 from dutchbook.engine.links import LinkDesk
+from dutchbook.engine.payouts import WaitingPayouts
 from dutchbook.engine.pursuit import Pursuit
 from dutchbook.engine.reconciliation import Reconciliation
 from dutchbook.engine.repairs import Repairs
@@ -64,7 +65,9 @@ class Engine:
         observe_book: Callable[[Book], None] | None = None,
     ) -> None:
         self.desk = Desk(config, venues, {link.id: link for link in links}, journal, clock, entropy)
-        self.accounts = Accounts(self.desk.trading, self.desk.ledger, clock, self.desk)
+        self.accounts = Accounts(
+            self.desk.trading, self.desk.ledger, clock, self.desk, WaitingPayouts(self.desk.ledger, clock)
+        )
         self.settlement = Settlement(self.desk.ledger, self.desk.links, self.desk)
         self.trades = Trades(self.desk, self._trade_ended)
         self.pursuit = Pursuit(self.desk, self.accounts, self.trades, self.view, observe_book)
@@ -77,7 +80,9 @@ class Engine:
         self.reconciliation = Reconciliation(self.desk, self.accounts, self.settlement, self.trades)
         self.housekeeping = Housekeeping(self.desk, self.accounts, self.settlement, self.reconciliation.cash)
         self.exits = Exits(self.desk, self.trades)
-        self.treasury = Treasury(self.desk, {name: side.wallet for name, side in venues.items() if side.wallet})
+        self.treasury = Treasury(
+            self.desk, self.accounts.payouts, {name: side.wallet for name, side in venues.items() if side.wallet}
+        )
         self.closing = Closing(self.desk, self.trades)
         self.watch = Watch(self.desk, self.closing, self._see, self.streams.heard)
         self.commands = Commands(self.desk)
@@ -85,7 +90,7 @@ class Engine:
         self.stop_start.register(self.commands)
         self.commands.register("reconcile", self.reconciliation.command)
         self.commands.register("settle", self.housekeeping.settle)
-        self.capital = CapitalWatch(self.desk)
+        self.capital = CapitalWatch(self.desk, self.accounts.payouts)
         Repairs(self.desk, self.trades).register(self.commands)
         CashNames(self.desk).register(self.commands)
         self.links.register(self.commands)
@@ -105,6 +110,7 @@ class Engine:
         if config.serve_state:
             self.state.open()
         await self._insist(self.accounts.open)
+        await self.housekeeping.learn_paid()
         await self.housekeeping.check_venues()
         self.streams.open()
         desk.began_ns = desk.clock.monotonic()
@@ -121,6 +127,7 @@ class Engine:
         desk.every(config.balance_every_ns, self.housekeeping.refresh_balances)
         desk.every(config.results_every_ns, self.housekeeping.poll_results)
         desk.every(config.venues_every_ns, self.housekeeping.check_venues)
+        desk.every(config.results_every_ns, self.housekeeping.learn_paid)
         desk.every(config.rules_every_ns, self.links.look)
         desk.every(config.confirm_every_ns, self.confirmations.ask)
         if config.early_exit is not None:
@@ -188,27 +195,10 @@ class Engine:
             markets += await self.links.read(name, sorted(known.get(name, ())))
             side.trading.know(markets)
             desk.markets.update({market.id: market for market in markets})
-            # known to the account only: nobody watches their books any more
-            side.trading.know(await self.links.read(name, await self._left_to_redeem(name, side.trading)))
         missing = sorted(needed - desk.markets.keys())
         if missing:
             raise Unavailable(f"{', '.join(missing)}: held, and not readable at the venue")
         self.pursuit.watch()
-
-    async def _left_to_redeem(self, venue: str, trading: Trading) -> list[str]:
-        """Native ids of markets that have paid us and of which the venue may still hold tokens, also from earlier runs: without
-        them its cash cannot be explained. What cannot be read is found by the next start."""
-        ledger = self.desk.ledger
-        if venue in ledger.netting or not isinstance(trading, ListsHoldings):
-            return []
-        paid = {native_of(market) for market in ledger.paid if venue_of(market) == venue}
-        if not paid:
-            return []
-        try:
-            return sorted(paid & set(await trading.held_natives()))
-        except DutchbookError as error:
-            self.desk.log.warning("holdings not read", venue=venue, reason=str(error))
-            return []
 
     def _trade_ended(self, trade: TradeBook) -> None:
         """After each trade: the cooldown of its event begins, results that waited are booked, the breakers look."""

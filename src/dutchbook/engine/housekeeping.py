@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from dutchbook.core.claim import native_of, venue_of
 from dutchbook.core.errors import DutchbookError, Skip
 from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Phase
-from dutchbook.core.venue import Scheduled, VenueMode, Window
+from dutchbook.core.venue import ListsHoldings, Scheduled, VenueMode, Window
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.desk import Desk
 from dutchbook.engine.settlement import Settlement
@@ -27,6 +28,7 @@ class Housekeeping:
         self._accounts = accounts
         self._settlement = settlement
         self._cash = cash
+        self._learned: set[str] = set()
 
     async def check_venues(self) -> None:
         """The venues' modes and clocks. An offset counts only as far as the venue's coarse statement cannot explain it."""
@@ -44,6 +46,26 @@ class Housekeeping:
                 desk.log.warning("venue not checked: no new trades there", venue=name, reason=str(error))
                 continue
             self.offsets_ns[name] = max(0, earliest - after) or min(0, latest - before)
+
+    async def learn_paid(self) -> None:
+        """Have each account know the markets that have paid us something and of which it still holds tokens, also from earlier
+        runs and of links long gone: without them its cash cannot be explained. What cannot be read is asked for again."""
+        desk = self._desk
+        for venue, trading in desk.trading.items():
+            if venue in self._learned or venue in desk.ledger.netting or not isinstance(trading, ListsHoldings):
+                continue
+            ours = {m for m in desk.ledger.paid.keys() - desk.markets.keys() if venue_of(m) == venue}
+            paid = {native_of(market) for market in ours if desk.ledger.due(market)}
+            try:
+                held = sorted(paid & set(await trading.held_natives())) if paid else []
+                if held:
+                    trading.know(await desk.venues[venue].data.markets(held))
+            except DutchbookError as error:
+                desk.log.warning("markets that have paid not read", venue=venue, reason=str(error))
+                self._accounts.payouts.estrange(venue, strange=True)
+                continue
+            self._learned.add(venue)
+            self._accounts.payouts.estrange(venue, strange=False)
 
     async def refresh_balances(self) -> None:
         """Read every balance, and compare it where nothing is in flight."""

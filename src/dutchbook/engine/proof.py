@@ -24,9 +24,9 @@ async def differences(ledger: Ledger, trading: Mapping[str, Trading]) -> list[st
             expected = cash.get(pool, 0)
             if stated != expected:
                 found.append(f"{pool}: venue {format_micros(stated)}, ledger {format_micros(expected)}")
-        ours = {market: size for market, size in ledger.net().items() if venue_of(market) == venue}
         # tokens of a market that has paid are a payout that waits, or worth nothing
         over = frozenset() if side.capabilities.nets_positions else ledger.paid.keys()
+        ours = {m: size for m, size in ledger.net().items() if venue_of(m) == venue and m not in over}
         theirs = {claim.market: positions.net(claim.market) for claim in positions.held if claim.market not in over}
         for market in sorted(ours.keys() | {m for m, size in theirs.items() if size}):
             if theirs.get(market, Size(0)) != ours.get(market, Size(0)):

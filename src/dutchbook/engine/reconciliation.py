@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from dutchbook.core.claim import Claim, native_of
+from dutchbook.core.claim import native_of
 from dutchbook.core.clock import MINUTE, SECOND
 from dutchbook.core.errors import DutchbookError, ImpossibleEvent, LedgerError
 from dutchbook.core.facts import Alarmed
@@ -19,6 +19,7 @@ from dutchbook.core.order import Fill, OrderReport, OrderState, ReportStatus
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.desk import Desk
 from dutchbook.engine.orders import restore
+from dutchbook.engine.payouts import Waiting
 from dutchbook.engine.settlement import Settlement
 from dutchbook.engine.statement import books_of, born_ns, heard_ns, read_snapshot
 from dutchbook.engine.trades import Trades
@@ -34,7 +35,6 @@ from dutchbook.execution.findings import (
     VenueSnapshot,
 )
 from dutchbook.execution.reconcile import cash_differences, reconcile, settle_remedies
-from dutchbook.ledger.projection import Ledger
 
 AGAIN_NS: Final = 5 * SECOND
 """A new finding is looked at again so soon: it is acted on only when it is still there."""
@@ -73,6 +73,8 @@ class Reconciliation:
         self._foreign: dict[str, dict[str, Fill]] = {}
         self._told = dict.fromkeys((alarm.code, alarm.text) for alarm in desk.ledger.alarms)
         """What a person was told, the last seen last."""
+        self._stood: dict[tuple[object, ...], tuple[int, int]] = {}
+        """Differences of cash that were confirmed: since when, and when last, on our monotonic clock."""
         self._busy: set[str] = set()
         self._waiting: set[str] = set()
         self._heard_ns = heard_ns(desk.ledger)
@@ -108,14 +110,14 @@ class Reconciliation:
     async def _look(self, venue: str) -> None:
         desk, ledger = self._desk, self._desk.ledger
         trading = desk.trading[venue]
-        begun, before = desk.clock.wall(), ledger.facts
+        begun, before, booked = desk.clock.wall(), ledger.facts, ledger.payouts
         born = born_ns(ledger, venue, begun)
         since = max(born, self._since_ns.get(venue, self._since))
         snapshot, self.unread[venue] = await read_snapshot(venue, trading, since)
         if self.unread[venue]:
             desk.log.warning("statement not read", venue=venue, **self.unread[venue])
         if snapshot.positions is not None:
-            self._accounts.hold(venue, snapshot.positions.held, before)
+            self._accounts.payouts.hold(venue, snapshot.positions.held, booked)
         if snapshot.balances is not None:
             self._accounts.balances[venue] = snapshot.balances
             if self._accounts.settled_with(venue):
@@ -131,6 +133,7 @@ class Reconciliation:
             wall_ns=now,
             agreed_ns=self._agreed_ns.get(venue, self._heard_ns or begun),
             resolved=self._settlement.known,
+            waiting=self._accounts.payouts,
         )
         strangers = {fill.id: fill for fill in snapshot.fills or () if fill.identity not in view.orders}
         self._foreign.setdefault(venue, {}).update(strangers)
@@ -176,7 +179,7 @@ class Reconciliation:
             wall_ns=begun,
             agreed_ns=self._agreed_ns.get(venue, self._heard_ns or begun),
             resolved=self._settlement.known,
-            held=accounts.held.get(venue),
+            waiting=accounts.payouts,
         )
         differences = cash_differences(view, balances, self._foreign.get(venue, {}).values())
         seen = self._cash_seen.get(venue, ())
@@ -208,8 +211,10 @@ class Reconciliation:
 
     async def _follow(self, finding: Finding) -> None:
         """Tell a person once, and do what the finding says now."""
-        self._tell(finding)
         remedy = finding.remedy
+        if isinstance(remedy, AdoptCash) and not self._stands(finding):
+            return
+        self._tell(finding)
         try:
             match remedy:
                 case AdoptCash():
@@ -223,6 +228,18 @@ class Reconciliation:
             pass  # recorded and alarmed, and the kill switch is thrown
         except DutchbookError as error:
             self._desk.log.warning("not mended", finding=finding.text, reason=str(error))
+
+    def _stands(self, finding: Finding) -> bool:
+        """Whether a difference of cash may be booked: at once, or after it has stood for long where a payout waits to be
+        redeemed, since tokens and cash are read one after the other, and a read may be seconds old."""
+        margin = self._desk.policy.absence_margin_ns[finding.venue]
+        now = self._desk.clock.monotonic()
+        key = (finding.venue, *finding.key)
+        began, last = self._stood.get(key, (now, now))
+        if now - last > margin:
+            began = now
+        self._stood[key] = began, now
+        return not self._accounts.payouts.unsteady(finding.venue, margin) or now - began > margin
 
     async def _mend(self, venue: str, remedy: TakeFill | AskOrder | CancelOrder) -> None:
         trade = self._desk.ledger.trades[remedy.trade]
@@ -284,7 +301,7 @@ class Reconciliation:
         told: dict[str, Any] = {
             venue: {
                 "unread": self.unread.get(venue, {}),
-                "waiting": waiting_payouts(self._desk.ledger, self._accounts.held.get(venue, {})),
+                "waiting": waiting_payouts(self._accounts.payouts.at(venue)),
                 "findings": [plain(finding) for finding in found],
             }
             for venue, found in self.findings.items()
@@ -297,12 +314,12 @@ def _fills_left(found: list[Finding]) -> bool:
     return any(each.code is Code.FILL_MISSED or (each.code in _FILLS and not each.confirmed) for each in found)
 
 
-def waiting_payouts(ledger: Ledger, held: Mapping[Claim, Size]) -> list[str]:
+def waiting_payouts(waiting: Waiting) -> list[str]:
     """Payouts that are booked while a venue still holds their tokens, a sentence each."""
     return [
         f"a payout of {format_dollars(sum(pools.values()), 4)} of {market} waits at the venue: "
         f"`dutchbook wallet redeem {native_of(market)}`, unless the engine (trading.use_wallet) or the venue does it"
-        for market, pools in sorted(ledger.unredeemed(held).items())
+        for market, pools in sorted(waiting.items())
     ]
 
 

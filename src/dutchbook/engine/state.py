@@ -118,11 +118,12 @@ class StateFeed:
         """By pool: what the venue states, what the ledger expects, what a new trade may use; and how old that is."""
         desk, accounts = self._desk, self._accounts
         now, free = desk.clock.monotonic(), accounts.available()
+        expected = {venue: accounts.payouts.expected(venue) for venue in accounts.balances}
         return {
             pool: {
                 "venue": venue,
                 "stated": stated,
-                "expected": desk.ledger.cash.get(pool, 0),
+                "expected": expected[venue].get(pool, 0),
                 "free": free[pool],
                 "age_ns": now - balances.received_ns,
                 "error": accounts.errors.get(venue),

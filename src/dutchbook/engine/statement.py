@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import Final, TypeVar
 
-from dutchbook.core.claim import Claim, MarketId, venue_of
+from dutchbook.core.claim import MarketId, venue_of
 from dutchbook.core.clock import MINUTE, SECOND
 from dutchbook.core.errors import DutchbookError
-from dutchbook.core.money import Size
 from dutchbook.core.order import Fill
 from dutchbook.core.position import OrderRow, TradeBook
 from dutchbook.core.venue import ListsFills, OrderIdentity, Trading
+from dutchbook.engine.payouts import WaitingPayouts
 from dutchbook.execution.findings import Books, OrderView, VenueSnapshot
 from dutchbook.ledger.projection import Ledger
 
@@ -71,11 +71,11 @@ def books_of(
     wall_ns: int,
     agreed_ns: int = 0,
     resolved: Container[MarketId] = (),
-    held: Mapping[Claim, Size] | None = None,
+    waiting: WaitingPayouts,
 ) -> Books:
     """What the ledger expects of a venue. `identities` names (trade, order) of every order of the ledger; `before` is the
     number of facts when the statement began: what changed since is under way. So is the payout of a `resolved` market that is
-    not booked yet: its trade may still be worked on. `held` is what the venue said last, for a statement without positions."""
+    not booked yet: its trade may still be worked on. Payouts that are `waiting` at the venue are not in its cash."""
     orders: dict[str, OrderView] = {}
     busy: set[MarketId] = set()
     moved: dict[MarketId, int] = {}
@@ -102,15 +102,14 @@ def books_of(
         if found is not None and identity not in orders:
             trade = ledger.trades[found[0]]
             orders[identity] = _seen(trade, trade.order(found[1]))
-    waiting = ledger.unredeemed(snapshot.positions.held if snapshot.positions is not None else held or {})
     return Books(
         venue=venue,
-        cash=ledger.cash_without(waiting),
+        cash=waiting.expected(venue),
         held=ledger.held_at(venue),
         orders=orders,
         netting=trading.capabilities.nets_positions,
         names_orders=trading.capabilities.identity is not OrderIdentity.NONE,
-        quiet=quiet,
+        quiet=quiet and waiting.known(venue),
         busy=frozenset(busy),
         moved_ns=moved,
         paid=frozenset(market for market in ledger.paid if venue_of(market) == venue),

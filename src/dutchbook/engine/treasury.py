@@ -20,6 +20,7 @@ from dutchbook.core.facts import Alarmed, SetsMerged, WalletMoved, WalletStage, 
 from dutchbook.core.position import TradeBook
 from dutchbook.core.venue import Wallet
 from dutchbook.engine.desk import Desk
+from dutchbook.engine.payouts import WaitingPayouts
 
 LONGEST_PAUSE_NS: Final = HOUR
 """Between two tries of an operation that fails again and again."""
@@ -30,8 +31,9 @@ _WORDS: Final = {WalletWork.MERGE: "merging complete sets of", WalletWork.REDEEM
 class Treasury:
     """`wallets` by venue. A failed operation is alarmed once and tried again, after a pause that grows."""
 
-    def __init__(self, desk: Desk, wallets: Mapping[str, Wallet]) -> None:
+    def __init__(self, desk: Desk, payouts: WaitingPayouts, wallets: Mapping[str, Wallet]) -> None:
         self._desk = desk
+        self._payouts = payouts
         self.wallets = wallets
         self._told: set[str] = set()
         self._pauses: dict[str, tuple[int, int]] = {}
@@ -110,14 +112,16 @@ class Treasury:
     async def _redeem(self, venue: str, wallet: Wallet) -> None:
         """Tokens of markets that have paid us something, by the venue's own word that they are still there: to ask again is
         safe."""
-        if not any(venue_of(market) == venue for market in self._desk.ledger.paid):
+        if not (self._payouts.at(venue) or self._payouts.unread(venue)):
             return
+        booked = self._desk.ledger.payouts
         try:
             held = (await self._desk.trading[venue].positions()).held
         except DutchbookError as error:
             self._desk.log.warning("positions not read", venue=venue, reason=str(error))
             return
-        for market in sorted(self._desk.ledger.unredeemed(held)):
+        self._payouts.hold(venue, held, booked)
+        for market in sorted(self._payouts.at(venue)):
             move = WalletMoved(venue, market, WalletWork.REDEEM, WalletStage.ASKED)
             if await self._done(move, partial(wallet.redeem, market)):
                 self._desk.record(replace(move, stage=WalletStage.DONE))

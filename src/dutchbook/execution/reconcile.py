@@ -71,7 +71,9 @@ def reconcile(view: Books, snapshot: VenueSnapshot, seen: Keys, now: int) -> lis
     first = [*_fills(view, snapshot), *_orders(view, snapshot)]
     being_booked = {each.remedy.fill.claim.market for each in first if isinstance(each.remedy, TakeFill)}
     strangers = [each for each in snapshot.fills or () if each.identity not in view.orders]
-    cash = [] if snapshot.balances is None else cash_differences(view, snapshot.balances, strangers)
+    # what is held may be a payout that waits: without it cash cannot be judged
+    known = view.netting or snapshot.positions is not None
+    cash = [] if snapshot.balances is None or not known else cash_differences(view, snapshot.balances, strangers)
     if any(each.code in HOLDS_CASH for each in first):
         # a fill to be booked, or what an open order holds back, may be all of it
         cash = [each for each in cash if each.code is not Code.CASH]

@@ -38,6 +38,8 @@ def after_mark(trade: TradeBook, mark: LotsMarked) -> Turn | None:
     counts = {other.held + (mark.size if index == mark.leg else 0) for index, other in enumerate(trade.legs)}
     if counts == {0}:
         return _towards(trade, Turn.FLATTEN)
+    if trade.in_hand and trade.phase in (Phase.FLAT, Phase.LOCKED):
+        return Turn.HAND_OVER
     if len(counts) == 1:
         return _towards(trade, Turn.LOCK)
     return Turn.REOPEN if trade.phase in (Phase.LOCKED, Phase.FLAT, Phase.FAILED) else None

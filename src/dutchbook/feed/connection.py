@@ -56,6 +56,7 @@ class Connection:
         self._asked_ns: int | None = None
         self._answers = False
         self._late_ns = 0
+        self._pinged_ns = 0
         self._transport = transport
         self._clock = clock
         self._deliver = deliver
@@ -143,15 +144,16 @@ class Connection:
         while True:
             await self._clock.sleep(self._keep_alive.every_ns)
             now, silent_ns = self._clock.monotonic(), self._keep_alive.silent_ns
-            if now - self.heard_ns > silent_ns:
-                what = "frame" if now - self.last_frame_ns > silent_ns else "answer to a ping"
-                self._trouble(f"no {what} for {silent_ns // SECOND} s on an open socket; reconnecting")
+            missing = self._missing(now)
+            if missing:
+                self._trouble(f"no {missing} for {silent_ns // SECOND} s on an open socket; reconnecting")
                 await channel.close()
                 return
-            if self._asked_ns is not None and self._answers:
+            # one at a time, so that its answer is its own; where none has ever come, another at the pace of silence
+            if self._asked_ns is not None and (self._answers or now - self._pinged_ns <= silent_ns):
                 continue
             try:
-                self._asked_ns = now
+                self._asked_ns, self._pinged_ns = self._asked_ns or now, now
                 if self.stream.heartbeat is not None:
                     await channel.send(self.stream.heartbeat)
                 else:
@@ -159,8 +161,18 @@ class Connection:
             except NotSent:
                 return
 
+    def _missing(self, now: int) -> str:
+        """What has not come for too long, in words; nothing where all is well."""
+        silent_ns, asked = self._keep_alive.silent_ns, self._asked_ns
+        if now - self.last_frame_ns > silent_ns:
+            return "frame"
+        waits = asked is not None and self._answers and now - asked > silent_ns
+        return "answer to a ping" if waits or self._late_ns > silent_ns else ""
+
     def _answered(self, now: int) -> None:
-        took = now - self._asked_ns if self._asked_ns is not None else 0
+        if self._asked_ns is None:
+            return  # nobody has asked
+        took = now - self._asked_ns
         self._late_ns = took if took > self._keep_alive.every_ns else 0
         self._asked_ns, self._answers = None, True
 

@@ -35,7 +35,7 @@ from dutchbook.core.facts import (
     TradeOpened,
     WalletMoved,
 )
-from dutchbook.core.money import Cash, Size
+from dutchbook.core.money import MICRO, Cash, Size
 from dutchbook.core.order import Action
 from dutchbook.core.position import LegRow, OrderRow, TradeBook
 from dutchbook.ledger.journal import Record
@@ -62,6 +62,8 @@ class Ledger:
     kill_switch: KillSwitchSet | None = None
     facts: int = 0
     """How many facts were applied."""
+    payouts: int = 0
+    """How many of them booked or corrected a payout."""
     _touched: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Trades in the order of their newest fact, with its number and the latest wall time until then."""
     _latest_ns: int = 0
@@ -199,6 +201,7 @@ class Ledger:
             self._pay(pool, pairs - before)
 
     def _settle(self, leg: LegRow, fact: LegSettled) -> None:
+        self.payouts += 1
         market = leg.claim.market
         self.paid.setdefault(market, []).append((fact.trade, fact.leg))
         self._hold(leg.claim, -leg.held - leg.sets)
@@ -209,6 +212,7 @@ class Ledger:
 
     def _resettle(self, leg: LegRow, before: LegSettled, paid: Size, sets: Size, fact: LegResettled) -> None:
         """What a correction changes; contracts and sets that came after the first payout have been paid with it."""
+        self.payouts += 1
         more_sets = leg.sets - sets
         self._hold(leg.claim, paid - leg.held - more_sets)
         self._hold(leg.claim.opposite, -more_sets)
@@ -273,23 +277,41 @@ class Ledger:
         """Contracts of every claim held at a venue, before any netting."""
         return {claim: Size(size) for claim, size in self._held.items() if size and venue_of(claim.market) == venue}
 
-    def unredeemed(self, stated: Mapping[Claim, Size]) -> dict[MarketId, dict[str, Cash]]:
-        """By market and pool: payouts that are booked here while their venue, by its statement, still holds the tokens. A venue
-        that nets pays by itself and has none; what is worth nothing is left out."""
-        waiting: dict[MarketId, dict[str, Cash]] = {}
-        for market in {claim.market for claim, size in stated.items() if size} & self.paid.keys():
-            if venue_of(market) in self.netting:
-                continue
-            pools: dict[str, int] = {}
-            for trade, index in self.paid[market]:
+    def due(self, market: MarketId) -> dict[str, Cash]:
+        """By pool: what a market has paid us, as it is booked; nothing where the venue nets, and so pays by itself."""
+        pools: dict[str, int] = {}
+        if venue_of(market) not in self.netting:
+            for trade, index in self.paid.get(market, ()):
                 leg = self.trades[trade].legs[index]
                 if leg.settled is not None:
-                    due = leg.settled.payout - leg.settled.fee + leg.paid_sets
-                    pools[leg.plan.pool] = pools.get(leg.plan.pool, 0) + due
-            due_there = {pool: Cash(due) for pool, due in pools.items() if due}
-            if due_there:
-                waiting[market] = due_there
+                    paid = leg.settled.payout - leg.settled.fee + leg.paid_sets
+                    pools[leg.plan.pool] = pools.get(leg.plan.pool, 0) + paid
+        return {pool: Cash(paid) for pool, paid in pools.items() if paid > 0}
+
+    def unredeemed(self, stated: Mapping[Claim, Size]) -> dict[MarketId, dict[str, Cash]]:
+        """By market and pool: payouts that are booked here while their venue, by its statement, still holds the tokens; no more
+        than these tokens are worth."""
+        waiting: dict[MarketId, dict[str, Cash]] = {}
+        for market in {claim.market for claim, size in stated.items() if size} & self.paid.keys():
+            worth = self._worth(market, stated)
+            left: dict[str, Cash] = {}
+            for pool, due in self.due(market).items():
+                part = min(due, worth)
+                worth -= part
+                if part:
+                    left[pool] = Cash(part)
+            if left:
+                waiting[market] = left
         return waiting
+
+    def _worth(self, market: MarketId, stated: Mapping[Claim, Size]) -> int:
+        """What the tokens of a paid market pay, at the value that is booked."""
+        trade, index = self.paid[market][-1]
+        settled = self.trades[trade].legs[index].settled
+        if settled is None:
+            return 0
+        values = {Outcome.YES: settled.yes_value, Outcome.NO: MICRO - settled.yes_value}
+        return sum(stated.get(Claim(market, outcome), 0) * value for outcome, value in values.items()) // MICRO
 
     def cash_without(self, waiting: Mapping[MarketId, Mapping[str, Cash]]) -> dict[str, Cash]:
         """Cash by pool as the venue states it while those payouts wait there."""

@@ -20,7 +20,8 @@ from dutchbook.torture.kinds import Group, named
 from dutchbook.torture.network import Network
 
 SHARE: Final = 0.2
-"""Of the seeds, so many have a wallet that the engine may use; half of those redeem nothing by themselves."""
+"""Of the seeds, so many have a wallet that the engine may use, and each that is asked for faults of the chain; at half of those
+the venue redeems nothing by itself."""
 
 PATIENCE_NS: Final = 4 * SECOND
 """How long the wallet waits for its transaction."""
@@ -42,14 +43,15 @@ class Chain:
         kinds: Collection[str] | None,
     ) -> None:
         draw = self._draw = random.Random(f"{seed}:wallet")
-        self.in_use = draw.random() < SHARE
+        self._chances = [(kind.name, kind.rate) for kind in named(Group.CHAIN) if kinds is None or kind.name in kinds]
+        wanted = kinds is not None and bool(self._chances)
+        self.in_use = draw.random() < SHARE or wanted
         if self.in_use:
             exchange.auto_redeem = draw.random() < 0.5
         self._exchange = exchange
         self._network = network
         self._calm = calm
         self._struck = struck
-        self._chances = [(kind.name, kind.rate) for kind in named(Group.CHAIN) if kinds is None or kind.name in kinds]
 
     async def carry_out(self, market: MarketId, act: Act) -> str:
         """One operation: its transaction's name. Raises Refused when nothing was done, Lost when nobody knows."""

@@ -66,6 +66,9 @@ REST_NS: Final = 15 * SECOND
 PATIENCE_NS: Final = 6 * MINUTE
 """Virtual time in which, once the weather is calm, everything has to come to its end."""
 MOST_GENERATIONS: Final = 40
+LOOKS: Final = 24
+"""At both venues' statements, five seconds apart, until they agree: cash that came from outside beside a payout that was redeemed
+is booked after it has stood for long."""
 HAND_SLACK: Final = 2 * DOLLAR // 100
 """What rounding may take of a payout to two owners of one position, by market."""
 
@@ -322,13 +325,13 @@ class _Run:
 
     def _quiet(self, generation: Generation) -> bool:
         engine = generation.engine
-        ledger, held = engine.desk.ledger, engine.accounts.held.get("polymarket", {})
-        return not ledger.open and not ledger.working and not ledger.unredeemed(held)
+        ledger, payouts = engine.desk.ledger, engine.accounts.payouts
+        return not ledger.open and not ledger.working and payouts.known("polymarket") and not payouts.at("polymarket")
 
     async def _compare(self, generation: Generation) -> None:
         engine = generation.engine
         mismatches: list[str] = []
-        for _ in range(8):
+        for _ in range(LOOKS):
             for venue in engine.desk.trading:
                 if await engine.accounts.refresh(venue) and engine.accounts.settled_with(venue):
                     engine.accounts.true_up(venue)
