@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dutchbook.linking.listing import Listing
-from dutchbook.linking.reading_codes import GameCode, read_slug, read_ticker
+from dutchbook.linking.reading_codes import GameCode, coded_place, read_slug, read_ticker
 from dutchbook.linking.reading_lines import with_said_line
 from dutchbook.linking.reading_title import Title, parse
 from dutchbook.linking.reading_told import NOTHING, Told, told_by, with_told
@@ -92,10 +92,17 @@ def _with_told_side(game: GameCode, listing: Listing, title: Title) -> GameCode:
     places = [at for at, name in enumerate(title.names) if yes == name or name[-len(yes) :] == yes]
     if game.kind == "winner" and not game.draws and len(places) == len(game.teams) - 1 == 1:
         return replace(game, side=game.teams[places[0]])
+    if game.kind == "winner" and game.teams and not game.draws and not title.names and yes not in _DRAWS:
+        # nothing but the codes can tell which of the two is named
+        place = coded_place(yes, game.teams)
+        return replace(game, side="" if place is None else game.teams[place])
     if game.kind == "spread" and game.line and yes != ("yes",):
         # a title names the side that gives the points: "Spread: Side (-5.5)"
         return replace(game, turned=not set(yes) <= set(tokens(fold(listing.title))))
     return game
+
+
+_DRAWS: Final = frozenset({("yes",), ("draw",), ("tie",)})
 
 
 def _filed_under_sports(listing: Listing) -> bool:

@@ -4,6 +4,7 @@ guessing: without a side that tells where one team ends, the two codes stay toge
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -272,3 +273,38 @@ def place_of(game: GameCode) -> int | None:
     if game.blob.startswith(game.side) and not game.blob.endswith(game.side):
         return 0
     return 1 if game.blob.endswith(game.side) and not game.blob.startswith(game.side) else None
+
+
+def named_place(code: str, names: Sequence[Sequence[str]]) -> int | None:
+    """Which of two names a code shortens; None when neither or both fit as well. A ticker's codes may stand in another order
+    than its title's names."""
+    fits = [_fit(code, name) for name in names]
+    if len(fits) != len(("one", "other")) or fits[0] == fits[1]:
+        return None
+    return fits.index(max(fits))
+
+
+def coded_place(name: Sequence[str], codes: Sequence[str]) -> int | None:
+    """Which of two codes shortens a name; None when neither or both fit as well. A code of a city may end with the nickname's
+    initial ("gsw" of the Warriors)."""
+    fits = [_fit(code, name) or int(code[-1] == name[-1][0]) for code in codes]
+    if len(fits) != len(("one", "other")) or fits[0] == fits[1]:
+        return None
+    return fits.index(max(fits))
+
+
+def _fit(code: str, name: Sequence[str]) -> int:
+    """How many letters of a code are the beginning of a word of the name, or of its surname after the first initial."""
+    words = [_common(code, word) for word in name]
+    if len(name) > 1 and name[0][0] == code[0]:
+        words += [1 + _common(code[1:], word) for word in name[1:]]
+    return max(words)
+
+
+def _common(code: str, word: str) -> int:
+    count = 0
+    for one, other in zip(code, word, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from dutchbook.linking.reading import Reading
-from dutchbook.linking.reading_codes import GameCode, pair_codes, place_of
+from dutchbook.linking.reading_codes import GameCode, named_place, pair_codes, place_of
 from dutchbook.linking.reading_lines import count_needed, player, stat
 from dutchbook.linking.reading_when import MONTHS
 from dutchbook.linking.vetoes_figures import figure_vetoes
 from dutchbook.linking.vetoes_names import (
-    named_place,
     names_of,
     names_order,
     namesakes,
@@ -76,6 +75,11 @@ def compare_games(first: Reading, second: Reading) -> Pairing:
             vetoes += _props(first, second, props)
             return Pairing(tuple(vetoes), related=True, flips=int(one.turned != other.turned), exact=order[1])
         vetoes += _kinds(one, other)
+        said = first.title.scopes ^ second.title.scopes
+        if said and not one.period and not other.period:
+            vetoes.append(
+                ("period", f'by their codes both are about the whole game, and one says "{" ".join(sorted(said))}"')
+            )
         places = place_of(one), place_of(other)
         if told_by_names:
             places = _place_by_names(first), _place_by_names(second)

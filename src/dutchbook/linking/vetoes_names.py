@@ -7,9 +7,10 @@ from itertools import product
 from typing import Final
 
 from dutchbook.linking.reading import Reading
-from dutchbook.linking.reading_codes import alike, place_of
+from dutchbook.linking.reading_codes import alike, named_place, place_of
 from dutchbook.linking.reading_title import parse
 from dutchbook.linking.vetoes_told import together
+from dutchbook.linking.words import fold, tokens
 from dutchbook.linking.words_tables import DISTINGUISHERS
 
 Name = tuple[str, ...]
@@ -129,7 +130,7 @@ def namesakes(first: Reading, second: Reading, order: int) -> list[tuple[str, st
 
 def _full_names(reading: Reading) -> tuple[Name, ...]:
     """The two sides, the one that the title asks about as fully as it is named ("Will Ann Vale win the Vale vs Orr match?")."""
-    asked, told = reading.title.subject, _told_names(reading)
+    asked, told = reading.title.subject or tuple(tokens(fold(reading.listing.subtitle))), _told_names(reading)
     names = told or names_of(reading)
     if not names and reading.title.asked and reading.game is not None and (place := place_of(reading.game)) is not None:
         return (reading.title.asked, ()) if place == 0 else ((), reading.title.asked)
@@ -141,20 +142,27 @@ def sisters(first: Reading, second: Reading, order: int) -> bool:
     Rangers, "nyi" of the Islanders."""
     one, other = first.game, second.game
     names = names_of(first), names_of(second)
-    if one is None or other is None or len(one.teams) != len(other.teams) or not one.teams or not all(names):
+    if one is None or other is None or len(one.teams) != len(other.teams) or not one.teams:
         return False
     turns = straight(first), straight(second)
     for at in range(len(one.teams)):
         there = at if order == 1 else 1 - at
         codes = one.teams[at], other.teams[there]
         last = [
-            pair[place if turn == 1 else 1 - place][-1]
-            for pair, place, turn in zip(names, (at, there), turns, strict=True)
+            pair[place if turn == 1 else 1 - place][-1] if pair else _told_word(reading, code)
+            for reading, code, pair, place, turn in zip((first, second), codes, names, (at, there), turns, strict=True)
         ]
         alike_but_last = len(codes[0]) == len(codes[1]) and codes[0][:-1] == codes[1][:-1] and codes[0] != codes[1]
-        if alike_but_last and all(word[0] == code[-1] for word, code in zip(last, codes, strict=True)):
+        known = [(word, code) for word, code in zip(last, codes, strict=True) if word]
+        if alike_but_last and known and all(word[0] == code[-1] for word, code in known):
             return True
     return False
+
+
+def _told_word(reading: Reading, code: str) -> str:
+    """The last word of the outcome that YES stands for, when it is the side with this code; no title names it."""
+    words = tokens(fold(reading.listing.subtitle))
+    return words[-1] if words and reading.game is not None and reading.game.side == code else ""
 
 
 def _two_people(one: Name, other: Name) -> bool:
@@ -195,15 +203,6 @@ def _shortened(left: list[str], right: list[str]) -> bool:
     )
 
 
-def named_place(code: str, names: tuple[Name, ...]) -> int | None:
-    """Which of two names a code shortens; None when neither or both fit as well. A ticker's codes may stand in another order
-    than its title's names."""
-    fits = [_fit(code, name) for name in names]
-    if len(fits) != len(("one", "other")) or fits[0] == fits[1]:
-        return None
-    return fits.index(max(fits))
-
-
 def told_otherwise(reading: Reading) -> bool:
     """Whether the ticker and the venue's own target name different sides as the one that YES stands for."""
     told = told_side(reading)
@@ -216,20 +215,3 @@ def straight(reading: Reading) -> int:
     """1 when the title's names stand as the code's codes do, -1 when turned round; 1 when that is not seen."""
     codes = reading.game.teams if reading.game is not None else ()
     return -1 if codes and named_place(codes[0], names_of(reading)) == 1 else 1
-
-
-def _fit(code: str, name: Name) -> int:
-    """How many letters of a code are the beginning of a word of the name, or of its surname after the first initial."""
-    words = [_common(code, word) for word in name]
-    if len(name) > 1 and name[0][0] == code[0]:
-        words += [1 + _common(code[1:], word) for word in name[1:]]
-    return max(words)
-
-
-def _common(code: str, word: str) -> int:
-    count = 0
-    for one, other in zip(code, word, strict=False):
-        if one != other:
-            break
-        count += 1
-    return count

@@ -23,7 +23,7 @@ _OVERTIME: Final = re.compile(
     r"includ(?:ing|es|ed) (?:any )?(?:overtime|extra time|extra innings|shootout)|overtime (?:counts|is included|will count)"
 )
 _DEADLINE: Final = re.compile(
-    r"\b(by|before|until|prior to|on or before|through)\s+"
+    r"\b(by|before|until|prior to|on or before|through|as of)\s+"
     r"(?:(\d{1,2}):(\d{2})\s*([ap])\.?m\.?\s*\(?(?:et|est|edt|eastern time)?\)?,?\s*(?:on|of)?\s*)?"
     r"(" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(20\d{2})"
     r"(?:,?\s*(?:at\s*)?(\d{1,2}):(\d{2})\s*([ap])\.?m)?"

@@ -12,6 +12,8 @@ from dutchbook.linking.reading_title import parse
 from dutchbook.linking.reading_when import MONTHS, When
 
 _TICKER_TIME: Final = re.compile(r"-(\d{2})(?:([A-Z]{3})(\d{2})?)?(?=-|$)")
+_EDITION: Final = re.compile(r"-[A-Z]{3,}(2[4-9]|3[0-5])(?=-|$)")
+"""The year that ends a ticker's name of an event ("-OPEN27-"); other two digits are a figure."""
 _RECURRING: Final = frozenset({"politics", "award", "season", "game"})
 _CLOSE: Final = 16 * 60
 """When the exchanges of New York close, as minutes of the day: a title that says "close" need not say the hour."""
@@ -56,6 +58,10 @@ def told(reading: Reading) -> list[tuple[int, int, int]]:
     days: list[tuple[int, int, int]] = []
     for text in (listing.id, listing.event):
         found = _TICKER_TIME.search(text) if text.isupper() or ("-" in text and text[:2].isupper()) else None
+        edition = _EDITION.search(text) if found is None and text.isupper() else None
+        if edition:
+            days.append((2000 + int(edition.group(1)), 0, 0))
+            break
         if found:
             year, month, day = found.groups()
             days.append((2000 + int(year), MONTHS.get((month or "").lower(), 0), int(day or 0)))
