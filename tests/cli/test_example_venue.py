@@ -227,11 +227,14 @@ def test_the_corner_takes_no_order_that_rests(tmp_path: Path) -> None:
 
 
 def test_the_demo_trades_a_leg_at_the_third_venue_and_proves_all_three(tmp_path: Path) -> None:
-    ended = dutchbook("demo", "--seconds", "6", "--seed", "3", "--venue", str(FILE), "--json", cwd=tmp_path)
-    assert ended.status == 0, ended.err
-    told = ended.json
-    assert told["venues"] == ["corner", "kalshi", "polymarket"] and told["ledger_matches_venues"] is True
-    theirs = told["extra_venue"]
+    for seconds in ("6", "20", "60"):  # what the world offers in a few seconds is not promised
+        ended = dutchbook("demo", "--seconds", seconds, "--seed", "3", "--venue", str(FILE), "--json", cwd=tmp_path)
+        assert ended.status == 0, ended.err
+        told = ended.json
+        assert told["venues"] == ["corner", "kalshi", "polymarket"] and told["ledger_matches_venues"] is True
+        theirs = told["extra_venue"]
+        if theirs["fills"]:
+            break
     assert theirs["fills"] and theirs["held"] == []
     trades = dutchbook("trades", "--ledger", told["ledger"], "--json", cwd=tmp_path)
     assert "corner:" in trades.out
