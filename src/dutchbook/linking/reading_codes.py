@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dutchbook.linking.reading_when import MONTHS
+from dutchbook.linking.words import shared_start
 from dutchbook.linking.words_tables import word_set
 
 LEAGUES: Final = word_set(
@@ -295,16 +296,7 @@ def coded_place(name: Sequence[str], codes: Sequence[str]) -> int | None:
 
 def _fit(code: str, name: Sequence[str]) -> int:
     """How many letters of a code are the beginning of a word of the name, or of its surname after the first initial."""
-    words = [_common(code, word) for word in name]
+    words = [shared_start(code, word) for word in name]
     if len(name) > 1 and name[0][0] == code[0]:
-        words += [1 + _common(code[1:], word) for word in name[1:]]
+        words += [1 + shared_start(code[1:], word) for word in name[1:]]
     return max(words)
-
-
-def _common(code: str, word: str) -> int:
-    count = 0
-    for one, other in zip(code, word, strict=False):
-        if one != other:
-            break
-        count += 1
-    return count

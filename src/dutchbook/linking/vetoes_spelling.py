@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
+from dutchbook.linking.words import shared_start
 from dutchbook.linking.words_tables import ACTIONS, DISTINGUISHERS, PERIODS, STAGES
 
 STEM: Final = 4
@@ -58,9 +59,5 @@ def _shortened(here: set[str], there: set[str], order: Sequence[str]) -> None:
 
 def _one_stem(word: str, form: str) -> bool:
     """Whether two words are one word's forms ("peru" and "peruvian")."""
-    length = 0
-    for one, other in zip(word, form, strict=False):
-        if one != other:
-            break
-        length += 1
+    length = shared_start(word, form)
     return length >= STEM and word[length:] in _ENDINGS and form[length:] in _ENDINGS

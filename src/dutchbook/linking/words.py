@@ -83,3 +83,13 @@ def _singular(word: str) -> str:
             return word[:-2]
         return word[:-1]
     return word
+
+
+def shared_start(one: str, other: str) -> int:
+    """How many letters two words have in common from their beginning."""
+    count = 0
+    for here, there in zip(one, other, strict=False):
+        if here != there:
+            break
+        count += 1
+    return count
