@@ -156,8 +156,8 @@ MUTANTS = (
     Mutant(
         "a payout that waits is taken for a loss",
         "ledger/projection.py",
-        "            if venue_of(market) in self.netting:\n                continue",
-        "            if market:\n                continue",
+        "            if left:\n                waiting[market] = left",
+        "            if not left:\n                waiting[market] = left",
     ),
     Mutant(
         "a merge that nobody heard of is taken for failed at once",

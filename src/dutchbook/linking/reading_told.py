@@ -72,13 +72,18 @@ def told_by(listing: Listing) -> Told:
 
 def league_named(text: str) -> str:
     """A league in the words of the codes ("nba" for "Pro Basketball (M)"); "" for one that is not known."""
+    if not text:
+        return ""
     folded = fold(text).strip()
     short = "".join(tokens(folded))
     return _LEAGUES.get(folded) or (short if short in LEAGUES else "")
 
 
 def _pair(fields: dict[str, str], names: tuple[str, str]) -> tuple[Name, ...]:
-    pair = tuple(_name(fields.get(name, "")) for name in names)
+    first, second = fields.get(names[0]), fields.get(names[1])
+    if not first or not second:
+        return ()
+    pair = _name(first), _name(second)
     return pair if all(pair) and pair[0] != pair[1] else ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from dutchbook.core.money import MICRO
@@ -102,7 +103,13 @@ def _of_two(title: str) -> bool:
 def _pick(reading: Reading) -> frozenset[str]:
     listing = reading.listing
     named = listing.subtitle or (listing.outcomes[0] if len(listing.outcomes) == len(("yes", "no")) else "")
-    return frozenset(spell(tokens(fold(named)))) & reading.words
+    return _worded(named) & reading.words if named else frozenset()
+
+
+@lru_cache(maxsize=4096)
+def _worded(text: str) -> frozenset[str]:
+    """The words of an outcome; a market is compared with many, one after the other."""
+    return frozenset(spell(tokens(fold(text))))
 
 
 def _scopes(first: Reading, second: Reading) -> list[Veto]:

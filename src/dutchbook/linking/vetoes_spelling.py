@@ -26,6 +26,8 @@ _ACRONYM: Final = range(2, 6)
 def respelled(left: set[str], right: set[str], one: Sequence[str], other: Sequence[str]) -> None:
     """Take from both sides' leftover words those that are one in two spellings. `one` and `other` are the titles in order,
     `left` of the first."""
+    if not left or not right:
+        return
     for here, there, order in ((left, right, other), (right, left, one)):
         _joined(here, there, order)
         _shortened(here, there, order)

@@ -94,23 +94,25 @@ def _without_around(
     left: frozenset[str], right: frozenset[str], shared: frozenset[str], every: frozenset[str]
 ) -> tuple[set[str], set[str]]:
     """Without the words around an event's name, and without a governing body that the event's name implies."""
-    around = set(EVENT_WORDS)
+    kept = set()
     implied = {IMPLIES[word] for word in every & IMPLIES.keys()}
     decided = every & (PERSONAL | {"champion"} | FRANCHISE_LEAGUES | IMPLIES.keys())
     if not decided or (every & {"nominee"} and "nominee" not in shared):
-        around.discard("win")
+        kept.add("win")
     if "women" in every:
-        around.discard("men")
+        kept.add("men")
     if "mvp" in every or "conference" in every:
-        around -= {"finals", "champion"}
+        kept |= {"finals", "champion"}
     if "price" in shared:
-        around.discard("price")
+        kept.add("price")
     out = []
     for side, opposite in ((left, right), (right, left)):
         bodies = side & BODIES
-        if bodies and (opposite & BODIES or not (bodies <= implied or shared - around - BODIES)):
+        if bodies and (
+            opposite & BODIES or not (bodies <= implied or (shared - EVENT_WORDS - BODIES) | (shared & kept - BODIES))
+        ):
             bodies = frozenset()
-        out.append(set(side) - around - bodies)
+        out.append({word for word in side if (word not in EVENT_WORDS or word in kept) and word not in bodies})
     return out[0], out[1]
 
 
