@@ -160,12 +160,6 @@ MUTANTS = (
         "            if not left:\n                waiting[market] = left",
     ),
     Mutant(
-        "a merge that nobody heard of is taken for failed at once",
-        "engine/treasury.py",
-        "        untouched = gone == {0} and as_of > leg.merging_ns + margin and waited > margin",
-        "        untouched = gone == {0}; self._untouched[key] = 99",
-    ),
-    Mutant(
         "a merge that nobody heard of is taken for done",
         "engine/treasury.py",
         "        if gone == {size}:",

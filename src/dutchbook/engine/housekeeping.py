@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from dutchbook.core.claim import native_of, venue_of
+from dutchbook.core.clock import MILLISECOND
 from dutchbook.core.errors import DutchbookError, Skip
 from dutchbook.core.position import TradeBook
 from dutchbook.core.trade import Phase
@@ -12,6 +14,11 @@ from dutchbook.core.venue import ListsHoldings, Scheduled, VenueMode, Window
 from dutchbook.engine.accounts import Accounts
 from dutchbook.engine.desk import Desk
 from dutchbook.engine.settlement import Settlement
+
+TRIES: Final = 20
+BETWEEN_NS: Final = 170 * MILLISECOND
+"""How often a result is tried to be booked that finds an order of its naked trade out: both go by the clock, and could miss each
+other for ever."""
 
 
 class Housekeeping:
@@ -79,6 +86,11 @@ class Housekeeping:
         """Ask the venues for results that trades wait for."""
         for trouble in await self._settlement.poll(self._desk.trading, self._desk.clock.wall()):
             self._desk.log.warning("results not read", reason=trouble)
+        for _ in range(TRIES):
+            if not self._settlement.in_the_way():
+                return
+            await self._desk.clock.sleep(BETWEEN_NS)
+            self._settlement.book_all()
 
     async def settle(self, _arguments: Mapping[str, str]) -> str:
         """The verb `settle`: results asked for now, what was paid by them, and what still waits. Raises Skip when a venue was

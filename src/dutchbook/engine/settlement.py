@@ -104,6 +104,19 @@ class Settlement:
             if not trade.working or (trade.phase is Phase.NAKED and idle):
                 self._book(trade)
 
+    def in_the_way(self) -> bool:
+        """Whether a NAKED trade has a final result that is not booked because an order of it is out."""
+        return any(
+            trade.phase is Phase.NAKED
+            and leg.settled is None
+            and bool(leg.held or leg.sets)
+            and leg.claim.market in self.known
+            and self.known[leg.claim.market].final
+            and not _provisional(leg)
+            for trade in self._ledger.open.values()
+            for leg in trade.legs
+        )
+
     def _book(self, trade: TradeBook) -> None:
         for index, leg in enumerate(trade.legs):
             result = self.known.get(leg.claim.market)

@@ -111,9 +111,7 @@ def _run(data: dict[str, Any]) -> list[str]:
     run, earlier = data.get("run"), data.get("earlier", [])
     if run is None:
         return []
-    parts = ["## The long run", *_told(run)]
-    if earlier:
-        parts += ["### The runs before", *(paragraph for one in earlier for paragraph in _told(one))]
+    parts = ["## The long runs", "The newest first.", *(said for one in (run, *earlier) for said in _told(one))]
     if found := data.get("found"):
         parts += [
             "What the long runs found; all of it is mended, and each seed is a test.",
