@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from dutchbook.linking.evaluate import evaluate_rows
+from dutchbook.linking.labelled import sides
+from dutchbook.linking.reading import read
+from dutchbook.linking.verdict import judge
 
 WRITTEN = [json.loads(line) for line in (Path(__file__).parent / "written_pairs.jsonl").read_text().splitlines()]
 FEWEST_FOUND = {"first": 0.73, "second": 0.57, "third": 0.39}
@@ -28,6 +31,15 @@ def test_of_the_written_pairs_no_different_bet_is_proposed_and_none_is_turned_ro
     assert different["proposed"] + different["inverse"] == 0
     assert figures.inverted_as_same == 0 and figures.by_label["same"]["inverse"] == 0
     assert figures.recall is not None and figures.recall >= FEWEST_FOUND[written]
+
+
+def test_a_brief_judgement_proposes_what_a_whole_one_does_and_vetoes_the_rest_by_one_of_its_vetoes() -> None:
+    for row in WRITTEN:
+        one, other = (read(listing) for listing in sides(row))
+        whole, brief = judge(one, other), judge(one, other, briefly=True)
+        assert (brief.proposed, bool(brief.vetoes)) == (whole.proposed, bool(whole.vetoes))
+        assert not whole.proposed or brief == whole
+        assert set(brief.vetoes) <= set(whole.vetoes)
 
 
 def titles(kalshi: str, poly: str, **more: str) -> dict[str, str]:

@@ -45,9 +45,10 @@ class CatalogueLinks:
 
 
 def judged_pairs(reading: Reading, standing: Candidates) -> list[JudgedPair]:
-    """One market against the standing catalogue of all other venues: every candidate with its verdict."""
+    """One market against the standing catalogue of all other venues: every candidate with its verdict, judged briefly."""
     return [
-        JudgedPair(reading, found.reading, found.by, judge(reading, found.reading)) for found in standing.near(reading)
+        JudgedPair(reading, found.reading, found.by, judge(reading, found.reading, briefly=True))
+        for found in standing.near(reading)
     ]
 
 

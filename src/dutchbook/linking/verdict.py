@@ -32,8 +32,9 @@ class Verdict:
     why: str
 
 
-def judge(first: Reading, second: Reading) -> Verdict:
-    """Compare two readings. Without evidence for sameness nothing is proposed; with any veto nothing is."""
+def judge(first: Reading, second: Reading, *, briefly: bool = False) -> Verdict:
+    """Compare two readings. Without evidence for sameness nothing is proposed; with any veto nothing is. `briefly`: of a pair
+    with a veto not every other one is looked for."""
     first, second = _as_games(first, second), _as_games(second, first)
     refused = unlinkable(first, second)
     if refused:
@@ -53,7 +54,7 @@ def judge(first: Reading, second: Reading) -> Verdict:
     ):
         vetoes, related, flips, why = _game_and_other(first, second)
     else:
-        comparison = compare(first, second)
+        comparison = compare(first, second, briefly=briefly)
         vetoes, related, flips = list(comparison.vetoes), comparison.related, comparison.flips
         why = "every word, number and time of one title is met by the other's"
     if not related:

@@ -39,13 +39,17 @@ class Comparison:
     flips: int = 0
 
 
-def compare(first: Reading, second: Reading) -> Comparison:
-    """Two questions that are not games told by codes: words, times, numbers, stages."""
+def compare(first: Reading, second: Reading, *, briefly: bool = False) -> Comparison:
+    """Two questions that are not games told by codes: words, times, numbers, stages. `briefly`: what a kind of veto was found for
+    is not compared further, as nobody will read it."""
     words = compare_words(first, second)
     if not words.related:
         return Comparison((), related=False)
     vetoes = [Veto(code, text) for code, text in words.vetoes]
-    vetoes += [Veto(code, text) for code, text in date_vetoes(first, second)]
+    if not (briefly and vetoes):
+        vetoes += [Veto(code, text) for code, text in date_vetoes(first, second)]
+    if briefly and vetoes:
+        return Comparison(tuple(vetoes), related=True, flips=words.flips)
     figures, flips = figure_vetoes(first, second)
     vetoes += [Veto(code, text) for code, text in figures]
     vetoes += _scopes(first, second)

@@ -175,7 +175,7 @@ def match(
                 found.stopped = True
                 break
         for candidate in standing.near(reading):
-            pair = Judged(reading, candidate.reading, judge(reading, candidate.reading))
+            pair = Judged(reading, candidate.reading, judge(reading, candidate.reading, briefly=not doubted))
             found.pairs += 1
             if pair.verdict.proposed:
                 judged.append(pair)
