@@ -23,6 +23,8 @@ PAGES = ("", "opportunities", "trades", "trades/cccc3333", "positions", "pnl", "
 async def sign_in(tab: Page, served: Served, path: str = "") -> None:
     await tab.goto(f"{served.url}/login?to=/{path}#{served.token}")
     await expect(tab.locator("main#main")).to_be_visible()
+    # its script listens to buttons from here on
+    await tab.wait_for_load_state("load")
 
 
 async def test_a_person_signs_in_with_the_token_typed_or_behind_the_address(tmp_path: Path) -> None:
