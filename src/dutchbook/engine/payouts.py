@@ -31,10 +31,6 @@ class WaitingPayouts:
         self._waiting: dict[str, tuple[int, Waiting]] = {}
         self._changed_ns: dict[str, int] = {}
 
-    def held(self, venue: str) -> Mapping[Claim, Size]:
-        """What the venue said last that it holds."""
-        return self._held.get(venue, {})
-
     def hold(self, venue: str, held: Mapping[Claim, Size], booked: int) -> None:
         """Take what a venue says; the ledger had booked so many payouts when it was asked."""
         self._held[venue], self._booked[venue] = held, booked
@@ -63,7 +59,7 @@ class WaitingPayouts:
         """By market and pool: what waits there."""
         found = self._waiting.get(venue)
         if found is None or found[0] != self._ledger.payouts or venue in self._stale:
-            waiting = self._ledger.unredeemed(self.held(venue))
+            waiting = self._ledger.unredeemed(self._held.get(venue, {}))
             if waiting != (found[1] if found is not None else {}):
                 self._changed_ns[venue] = self._clock.monotonic()
             self._waiting[venue] = found = self._ledger.payouts, waiting
